@@ -1,0 +1,1 @@
+//! The process: configuration, listeners, sessions, links, HTTP, commands.

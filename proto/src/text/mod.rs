@@ -1,0 +1,1 @@
+//! Alphabets, user data headers and concatenation.

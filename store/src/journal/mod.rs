@@ -1,0 +1,24 @@
+//! The journal: a sequence of records, appended durably, replayed in order, dropped from its oldest end.
+
+use bytes::Bytes;
+
+use crate::error::StoreError;
+
+/// Octets of one record at most: sled keeps larger values in files that it never syncs.
+pub const RECORD_SIZE_MAX: usize = 48 * 1024;
+
+/// The place of a record: rises by one with every record.
+pub type RecordNumber = u64;
+
+/// A medium that keeps records.
+pub trait Journal: Send {
+    /// Appends the records under the numbers from `first` on, drops every record below `keep_from`, and makes all of
+    /// it durable before it returns. An error is final: nothing is retried.
+    fn append(&mut self, first: RecordNumber, records: &[Bytes], keep_from: RecordNumber) -> Result<(), StoreError>;
+
+    /// Hands every record to `each`, oldest first.
+    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError>;
+
+    /// Reads one record back.
+    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;
+}

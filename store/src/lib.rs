@@ -1,0 +1,29 @@
+//! The durable record of every message.
+//!
+//! A partition is a pure state machine over a journal: commands in, events and answers out. The state thread applies
+//! commands and encodes their events as one batch; the journal thread makes the batch durable; only then are its
+//! answers released and its messages visible to those who pull.
+
+pub mod actor;
+pub mod clock;
+pub mod commit;
+pub mod error;
+pub mod event;
+pub mod handle;
+pub mod journal;
+pub mod lifecycle;
+pub mod message_id;
+pub mod messages;
+pub mod metrics;
+pub mod name;
+pub mod options;
+pub mod outbox;
+pub mod partition;
+pub mod receipt_index;
+pub mod record;
+pub mod recovery;
+
+pub use handle::StoreHandle;
+pub use messages::*;
+pub use name::Name;
+pub use options::{Durability, JournalKind, OutboxRules, StoreOptions};
