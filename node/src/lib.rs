@@ -1,1 +1,26 @@
 //! The process: configuration, listeners, sessions, links, HTTP, commands.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`app`] | builds everything in order, watches it, takes it down |
+//! | [`config`] | the only place that reads configuration text |
+//! | [`esme`], [`operator`] | the two edges: listeners and sessions of ESMEs, links to operators |
+//! | [`wire`], [`puller`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
+//! | [`services`] | what every session and link is given |
+//! | [`shutdown`] | the way out |
+//! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
+//! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
+
+pub mod app;
+pub mod by_partition;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod esme;
+pub mod operator;
+pub mod puller;
+pub mod services;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
+pub mod wire;

@@ -3,6 +3,9 @@
 use actix::prelude::*;
 use smsc_store::Name;
 
+use crate::error::RouterError;
+use crate::options::RouterOptions;
+
 /// A link of this operator has bound, or is gone. The router counts links per operator.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -12,3 +15,9 @@ pub struct LinkChanged {
     /// Bound, or no longer.
     pub bound: bool,
 }
+
+/// Other routes and operators from now on. Operators that stay keep their links and their state; what waits for
+/// operators that are gone is re-routed. Routes that contradict each other change nothing.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), RouterError>")]
+pub struct Reconfigure(pub RouterOptions);

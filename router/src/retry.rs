@@ -20,3 +20,31 @@ impl RetrySchedule {
         now.plus(self.0[index])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule() -> RetrySchedule {
+        RetrySchedule::new([5, 30, 120].map(Duration::from_secs).to_vec()).expect("there are waits")
+    }
+
+    #[test]
+    fn waits_come_in_order_and_the_last_repeats() {
+        let now = Timestamp::from_millis(1_000);
+        let waits = [(1, 5), (2, 30), (3, 120), (4, 120), (u32::MAX, 120)];
+        for (attempt, seconds) in waits {
+            assert_eq!(schedule().next(attempt, now), now.plus(Duration::from_secs(seconds)), "attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_never_was_counts_as_the_first() {
+        assert_eq!(schedule().next(0, Timestamp::default()), Timestamp::from_millis(5_000));
+    }
+
+    #[test]
+    fn a_schedule_without_waits_is_none() {
+        assert_eq!(RetrySchedule::new(vec![]), None);
+    }
+}

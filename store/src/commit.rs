@@ -1,1 +1,444 @@
 //! Group commit: the state thread and the journal thread of one partition. The only durability barrier.
+//!
+//! ```text
+//!  lanes ─> state thread: apply, encode ── batch n+1 ──┐        (pipeline of depth 1)
+//!               ^                                      v
+//!               └── batch n durable: release <── journal thread: append, sync
+//! ```
+//!
+//! While the journal thread makes batch n durable, the state thread applies what comes in and encodes batch n+1. There
+//! is no delay on purpose: the disk is the clock. A batch so small that a hand-over would cost more than it saves is
+//! appended by the state thread itself.
+//!
+//! An answer leaves in [`Partition::release`], which is called in one place, after the append of its batch came back
+//! without an error. An append error is final: nothing is retried and nothing is answered any more, the node is told and
+//! exits, and a restart replays what the disk really holds.
+
+pub(crate) mod writer;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use smsc_proto::timestamp::Timestamp;
+
+use crate::board::Desk;
+use crate::clock::Clock;
+use crate::commit::writer::{Disk, Job, Writer};
+use crate::error::{StoreError, panic_text};
+use crate::journal::RecordNumber;
+use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
+use crate::messages::{RecordReceipts, Reroute, Settle};
+use crate::metrics::PartitionMetrics;
+use crate::partition::{Batch, Command, Partition, Records};
+
+pub(crate) use writer::Appended;
+
+/// Items of each lane in one batch: enough that the sync no longer matters, few enough that it stays below 10 ms.
+const BATCH_ITEMS: usize = 4_096;
+
+/// Octets of new bodies in one batch: sled must not need several segments between two syncs.
+const BATCH_OCTETS: usize = 2 << 20;
+
+/// A batch of at most so many items is appended by the state thread itself. Handing it over would wake two threads.
+const INLINE_ITEMS: usize = 32;
+
+/// While an append is under way the state thread is woken for no fewer items than this: it can do nothing for them but
+/// apply them, which costs less than waking up.
+const PIPELINE_ITEMS: usize = 128;
+
+/// Old records read for the cleaner with one append, at most.
+const CLEAN_RECORDS: usize = 8;
+
+/// How often the statistics are made anew, and the disk is looked at when nothing is written.
+const STATS_EVERY: Duration = Duration::from_millis(500);
+
+/// How urgently a command rings: the messages that it is about.
+pub(crate) fn items_of(command: &Command) -> usize {
+    match command {
+        Command::Accept(accept) => accept.items.len(),
+        Command::Settle(Settle { items, .. }) => items.len(),
+        Command::Receipts(RecordReceipts { items, .. }) => items.len(),
+        // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
+        Command::Pull(_) => PIPELINE_ITEMS,
+        Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
+        Command::Register(_) | Command::Release(_) | Command::Find(_) => 1,
+    }
+}
+
+/// Whether its answer promises nothing about the disk.
+const fn is_prompt(command: &Command) -> bool {
+    matches!(command, Command::Pull(_) | Command::Register(_) | Command::Release(_))
+}
+
+/// Everything that the two threads of a partition are made of.
+pub(crate) struct Machinery {
+    pub(crate) name: String,
+    pub(crate) partition: Partition,
+    pub(crate) clock: Clock,
+    pub(crate) writer: Writer,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) desk: Desk,
+    pub(crate) metrics: PartitionMetrics,
+}
+
+/// How a partition ended: by [`Lanes::stop`] or by an error.
+pub(crate) type Ended = Result<(), StoreError>;
+
+/// Starts the two threads. `ended` is called once, by the state thread as the last that it does.
+pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'static) -> Result<(), StoreError> {
+    let Machinery { name, partition, clock, writer, lanes, desk, metrics } = machinery;
+    let writer = Arc::new(Mutex::new(writer));
+    let (jobs, queue) = bounded(1);
+    let (their_writer, their_lanes) = (writer.clone(), lanes.clone());
+    let journal =
+        spawn(format!("smsc-journal-{name}"), move |name| journal_thread(name, &queue, &their_writer, &their_lanes))?;
+    let mut state = StateThread {
+        partition,
+        clock,
+        lanes,
+        writer,
+        jobs,
+        taken: Taken::default(),
+        applied: Room::NONE,
+        forming: None,
+        sealed: Vec::new(),
+        in_flight: None,
+        old: Vec::new(),
+        asked_for_old: false,
+        cleaned: None,
+        cleaning: Cleaning::Possible,
+        desk,
+        metrics,
+        disk_low: false,
+        stats_due: Instant::now(),
+    };
+    spawn(format!("smsc-state-{name}"), move |name| {
+        let result = guarded(name, || state.run());
+        // Whatever the reason: nobody gets in any more, and who is in is not answered.
+        state.lanes.stop(Stop::AtOnce);
+        state.desk.close();
+        let StateThread { jobs, writer, .. } = state;
+        drop(jobs);
+        let joined = journal.join();
+        let result = result.and_then(|()| {
+            joined.map_err(|panic| StoreError::Panicked { thread: name.into(), what: panic_text(&*panic) })?;
+            guarded(name, || lock(&writer).close())
+        });
+        drop(writer);
+        ended(result);
+    })?;
+    Ok(())
+}
+
+fn spawn(name: String, run: impl FnOnce(&str) + Send + 'static) -> Result<thread::JoinHandle<()>, StoreError> {
+    let builder = thread::Builder::new().name(name.clone());
+    builder.spawn(move || run(&name)).map_err(StoreError::io("start the thread", "of a partition"))
+}
+
+/// Runs, and makes a panic an error: a thread that is gone without a word would leave every caller waiting.
+fn guarded(thread: &str, run: impl FnOnce() -> Ended) -> Ended {
+    let caught = panic::catch_unwind(AssertUnwindSafe(run));
+    caught.unwrap_or_else(|panic| Err(StoreError::Panicked { thread: thread.into(), what: panic_text(&*panic) }))
+}
+
+fn journal_thread(name: &str, jobs: &Receiver<Job>, writer: &Mutex<Writer>, lanes: &Lanes) {
+    while let Ok(job) = jobs.recv() {
+        lanes.appended(run_job(name, writer, &job));
+    }
+}
+
+fn run_job(thread: &str, writer: &Mutex<Writer>, job: &Job) -> Appended {
+    let caught = panic::catch_unwind(AssertUnwindSafe(|| lock(writer).run(job)));
+    caught.unwrap_or_else(|panic| Appended {
+        result: Err(StoreError::Panicked { thread: thread.into(), what: panic_text(&*panic) }),
+        old: Vec::new(),
+        took: Duration::ZERO,
+        disk: Disk { low: true, space: None, size: 0 },
+    })
+}
+
+fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    // After a panic the writer is used no more, except to be closed, which may fail in its own way.
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A batch that takes commands.
+struct Forming {
+    batch: Batch,
+    items: [usize; 2],
+    octets: usize,
+}
+
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+
+impl Forming {
+    fn items(&self) -> usize {
+        self.items[FIRST] + self.items[SECOND]
+    }
+
+    fn has_room_in(&self, lane: usize) -> bool {
+        self.items[lane] < BATCH_ITEMS && self.octets < BATCH_OCTETS
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cleaning {
+    Possible,
+    /// The journal does not give back what it was given: there is nothing to clean.
+    Impossible,
+}
+
+struct StateThread {
+    partition: Partition,
+    clock: Clock,
+    lanes: Arc<Lanes>,
+    writer: Arc<Mutex<Writer>>,
+    jobs: Sender<Job>,
+    taken: Taken,
+    /// What was applied of the second lane since the lanes were told.
+    applied: Room,
+    forming: Option<Forming>,
+    /// Batches that wait for the journal thread, with their records.
+    sealed: Vec<(Batch, Records)>,
+    /// The batches that the journal thread has; none in it when it only reads.
+    in_flight: Option<Vec<Batch>>,
+    /// Old records for the cleaner, newest first.
+    old: Vec<(RecordNumber, Bytes)>,
+    asked_for_old: bool,
+    /// The last one that was cleaned into the batch that forms.
+    cleaned: Option<RecordNumber>,
+    cleaning: Cleaning,
+    desk: Desk,
+    metrics: PartitionMetrics,
+    disk_low: bool,
+    stats_due: Instant,
+}
+
+impl StateThread {
+    fn run(&mut self) -> Ended {
+        let disk = lock(&self.writer).look();
+        self.see(disk);
+        loop {
+            let sleep = self.sleep();
+            self.lanes.take(&mut self.taken, std::mem::replace(&mut self.applied, Room::NONE), sleep);
+            if self.taken.stop == Some(Stop::AtOnce) {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            self.apply(now);
+            match self.taken.appended.take() {
+                Some(appended) => self.finish(now, appended)?,
+                None if self.in_flight.is_none() => self.hand_over(now)?,
+                None => {}
+            }
+            self.publish(now);
+            if self.is_drained() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.taken.stop == Some(Stop::Drained)
+            && self.taken.is_empty()
+            && self.forming.is_none()
+            && self.sealed.is_empty()
+            && self.in_flight.is_none()
+    }
+
+    /// How long there is nothing to do.
+    fn sleep(&mut self) -> Sleep {
+        if self.in_flight.is_some() {
+            // The end of the append wakes us; timers can wait for it.
+            let items = match &self.forming {
+                Some(forming) if !forming.has_room_in(FIRST) || !forming.has_room_in(SECOND) => usize::MAX,
+                _ if self.taken.is_empty() => PIPELINE_ITEMS,
+                _ => 0,
+            };
+            return Sleep { items, until: None };
+        }
+        if !self.taken.is_empty() || self.forming.is_some() || self.taken.stop.is_some() {
+            return Sleep { items: 0, until: None };
+        }
+        let now = self.clock.now();
+        let timer = self.partition.poll_timeout().map_or(STATS_EVERY, |due| due.since(now).min(STATS_EVERY));
+        Sleep { items: 1, until: Some(self.stats_due.min(Instant::now() + timer)) }
+    }
+
+    /// Applies what was taken, the first lane first, as far as the batch has room.
+    fn apply(&mut self, now: Timestamp) {
+        let mut prompt = None;
+        while let Some(command) = self.taken.first.pop_front_if(|_| has_room(self.forming.as_ref(), FIRST)) {
+            if is_prompt(&command) {
+                let batch = prompt.get_or_insert_with(|| self.partition.begin());
+                self.partition.apply(now, command, self.disk_low, batch);
+            } else {
+                let forming = forming(&mut self.forming, &mut self.partition);
+                forming.items[FIRST] += items_of(&command);
+                self.partition.apply(now, command, self.disk_low, &mut forming.batch);
+            }
+        }
+        while let Some((accept, room)) = self.taken.second.pop_front_if(|_| has_room(self.forming.as_ref(), SECOND)) {
+            let forming = forming(&mut self.forming, &mut self.partition);
+            forming.items[SECOND] += room.messages;
+            forming.octets += room.octets;
+            self.applied.add(room);
+            self.partition.apply(now, Command::Accept(accept), self.disk_low, &mut forming.batch);
+        }
+        if let Some(due) = self.partition.poll_timeout().filter(|due| *due <= now) {
+            let forming = forming(&mut self.forming, &mut self.partition);
+            self.partition.handle_timeout(now, &mut forming.batch);
+            self.desk.late_by(now.since(due));
+        }
+        while let Some((number, record)) = self.old.pop() {
+            if self.partition.wants_cleaning() == Some(number) {
+                let forming = forming(&mut self.forming, &mut self.partition);
+                self.partition.clean(number, &record, &mut forming.batch);
+                forming.octets += record.len();
+                self.cleaned = Some(number);
+            }
+        }
+        if let Some(batch) = prompt {
+            self.answer_promptly(now, batch);
+        }
+    }
+
+    /// Releases a batch at once if it needs nothing of the disk, as pulls do: it does not wait for the append that is
+    /// under way, nor for the next one.
+    fn answer_promptly(&mut self, now: Timestamp, mut batch: Batch) {
+        let records = self.partition.seal(&mut batch);
+        if records.records.is_empty() {
+            self.partition.release(now, batch);
+        } else {
+            self.sealed.push((batch, records));
+        }
+    }
+
+    /// An append came back: what is durable is released, and the next one starts; a large one first, so that the journal
+    /// thread has work meanwhile.
+    fn finish(&mut self, now: Timestamp, appended: Appended) -> Ended {
+        let durable = self.in_flight.take().unwrap_or_default();
+        self.take_result(appended)?;
+        if self.forming.as_ref().is_some_and(|forming| forming.items() > INLINE_ITEMS) {
+            self.hand_over(now)?;
+            self.release(now, durable);
+            Ok(())
+        } else {
+            self.release(now, durable);
+            self.hand_over(now)
+        }
+    }
+
+    fn take_result(&mut self, appended: Appended) -> Ended {
+        let Appended { result, old, took, disk } = appended;
+        self.metrics.appended(took, result.is_ok());
+        result?;
+        if std::mem::take(&mut self.asked_for_old) && old.is_empty() {
+            self.cleaning = Cleaning::Impossible;
+        }
+        self.old = old;
+        self.old.reverse();
+        self.see(disk);
+        Ok(())
+    }
+
+    fn release(&mut self, now: Timestamp, durable: Vec<Batch>) {
+        for batch in durable {
+            self.partition.release(now, batch);
+        }
+    }
+
+    /// Seals the batch and sees that it becomes durable. Only called while no append is under way.
+    fn hand_over(&mut self, now: Timestamp) -> Ended {
+        let mut items = 0;
+        if let Some(mut forming) = self.forming.take() {
+            let records = self.partition.seal(&mut forming.batch);
+            items = forming.items();
+            self.sealed.push((forming.batch, records));
+        }
+        let (records, batches) = join(self.sealed.drain(..));
+        let read = self.wants_old(records.records.len());
+        self.cleaned = None;
+        if records.records.is_empty() && read.is_none() {
+            // Nothing for the disk, so nothing to wait for.
+            self.release(now, batches);
+            return Ok(());
+        }
+        let inline = read.is_none() && items <= INLINE_ITEMS && records.records.len() == 1;
+        self.asked_for_old = read.is_some();
+        let job = Job { records, read };
+        if inline {
+            let appended = run_job("the state thread", &self.writer, &job);
+            self.take_result(appended)?;
+            let now = self.clock.now();
+            self.release(now, batches);
+            return Ok(());
+        }
+        self.in_flight = Some(batches);
+        let gone = |_| StoreError::Panicked { thread: "the journal thread".into(), what: "it is gone".into() };
+        self.jobs.send(job).map_err(gone)
+    }
+
+    /// Which old records to read: about as many as are written, so that the cleaner keeps up and does not get in the way.
+    fn wants_old(&mut self, written: usize) -> Option<(RecordNumber, usize)> {
+        if self.cleaning == Cleaning::Impossible || self.taken.stop.is_some() {
+            return None;
+        }
+        let oldest = self.partition.wants_cleaning()?;
+        if written == 0 && self.cleaned == Some(oldest) {
+            // It was read, nothing of it could be moved, and it would be read again for ever.
+            tracing::error!(record = oldest, "the oldest record of the journal cannot be cleaned: the journal will grow");
+            self.cleaning = Cleaning::Impossible;
+            return None;
+        }
+        Some((oldest, (written + 1).min(CLEAN_RECORDS)))
+    }
+
+    fn see(&mut self, disk: Disk) {
+        self.disk_low = disk.low;
+        self.desk.see(disk);
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        let clock = Instant::now();
+        if clock < self.stats_due {
+            return;
+        }
+        self.stats_due = clock + STATS_EVERY;
+        if self.in_flight.is_none() {
+            let disk = lock(&self.writer).look();
+            self.see(disk);
+        }
+        self.desk.publish(now, &self.partition);
+    }
+}
+
+fn has_room(forming: Option<&Forming>, lane: usize) -> bool {
+    forming.is_none_or(|forming| forming.has_room_in(lane))
+}
+
+fn forming<'a>(forming: &'a mut Option<Forming>, partition: &mut Partition) -> &'a mut Forming {
+    forming.get_or_insert_with(|| Forming { batch: partition.begin(), items: [0, 0], octets: 0 })
+}
+
+/// One append out of several batches, whose records are numbered on from one to the next.
+fn join(sealed: impl Iterator<Item = (Batch, Records)>) -> (Records, Vec<Batch>) {
+    let mut joined = Records { first: 0, records: Vec::new(), keep_from: 0 };
+    let mut batches = Vec::new();
+    for (batch, records) in sealed {
+        if joined.records.is_empty() {
+            joined.first = records.first;
+            joined.records = records.records;
+        } else {
+            joined.records.extend(records.records);
+        }
+        joined.keep_from = joined.keep_from.max(records.keep_from);
+        batches.push(batch);
+    }
+    (joined, batches)
+}

@@ -5,16 +5,20 @@
 //! answers released and its messages visible to those who pull.
 
 pub mod actor;
+pub mod board;
 pub mod clock;
-pub mod commit;
+mod commit;
 pub mod error;
 pub mod event;
+mod folder;
+pub mod free_space;
 pub mod handle;
 pub mod journal;
+mod lanes;
 pub mod lifecycle;
 pub mod message_id;
 pub mod messages;
-pub mod metrics;
+mod metrics;
 pub mod name;
 pub mod options;
 pub mod outbox;
@@ -23,6 +27,9 @@ pub mod receipt_index;
 pub mod record;
 pub mod recovery;
 
+pub use actor::{CloseStore, GetStoreStats, Store, StoreClosed, StoreFailed, StoreParts, StoreThreads};
+pub use board::PartitionSnapshot;
+pub use error::StoreError;
 pub use handle::StoreHandle;
 pub use messages::*;
 pub use name::Name;

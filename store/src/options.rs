@@ -1,9 +1,17 @@
 //! What the store is told once, at its start.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::StoreError;
 use crate::messages::Outbox;
+
+/// Numbers that [`StoreOptions::node_number`] may have, 0 up to this.
+const NODE_NUMBER_MAX: u16 = 59;
+
+/// Partitions that a node may have.
+pub(crate) const PARTITIONS_MAX: u16 = 16;
 
 /// Which medium keeps the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +20,22 @@ pub enum JournalKind {
     Sled,
     /// Nothing is kept at all: for measurements only.
     Nothing,
+}
+
+impl JournalKind {
+    /// The word of the configuration and of the data folder's stamp.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sled => "sled",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+impl fmt::Display for JournalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What an acknowledged message survives.
@@ -52,6 +76,21 @@ pub struct StoreOptions {
     pub disk_free_min: u64,
     /// Rules of outboxes; those without an entry have [`OutboxRules::default`].
     pub outboxes: Vec<(Outbox, OutboxRules)>,
+}
+
+impl StoreOptions {
+    /// Refuses numbers that would give ids of another node's partitions.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.node_number > NODE_NUMBER_MAX {
+            let value = u64::from(self.node_number);
+            return Err(StoreError::BadOption { key: "node.number", value, allowed: "0 to 59" });
+        }
+        if self.partitions == 0 || self.partitions > PARTITIONS_MAX {
+            let value = u64::from(self.partitions);
+            return Err(StoreError::BadOption { key: "store.partitions", value, allowed: "1 to 16" });
+        }
+        Ok(())
+    }
 }
 
 /// What one outbox is held to.

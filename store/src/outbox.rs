@@ -1,1 +1,233 @@
-//! (being written)
+//! Outboxes: what is due, in which order it leaves, and who is rung.
+//!
+//! An outbox knows slots only by number. It is told of every change of a delivery ([`Outboxes::leave`],
+//! [`Outboxes::enter`]) and counts; its queues are read lazily: an entry whose delivery is no longer ready is skipped.
+
+mod fifo;
+mod ready;
+
+use actix::Recipient;
+use rustc_hash::FxHashMap;
+use smsc_proto::timestamp::Timestamp;
+
+use crate::lifecycle::Stage;
+use crate::messages::{Holder, Outbox, Ring};
+use crate::options::{OutboxRules, StoreOptions};
+use crate::partition::delivery::Delivery;
+use crate::partition::slab::Slab;
+
+pub(crate) use fifo::Fifo;
+pub(crate) use ready::{ReadyQueues, ReroutePlace};
+
+/// An outbox's number in this partition; it never changes and is never given up.
+pub(crate) type OutboxIndex = u32;
+
+/// One outbox.
+pub(crate) struct OutboxState {
+    pub(crate) outbox: Outbox,
+    pub(crate) rules: OutboxRules,
+    pub(crate) ready: ReadyQueues,
+    /// Deliveries by [`Stage`].
+    pub(crate) counts: [u64; Stage::COUNT],
+    /// Messages (not receipts) that wait: what `waiting_max` bounds.
+    pub(crate) waiting: u64,
+    /// How far a re-routing has come.
+    pub(crate) reroute: Option<ReroutePlace>,
+    holders: Vec<Registration>,
+    /// Holders that have taken all there was and want to be rung.
+    armed: usize,
+    to_ring: bool,
+}
+
+struct Registration {
+    holder: Holder,
+    ring: Recipient<Ring>,
+    /// Set when the holder has pulled less than it had room for, cleared by a ring.
+    armed: bool,
+}
+
+impl OutboxState {
+    /// Deliveries in this stage.
+    pub(crate) const fn count(&self, stage: Stage) -> u64 {
+        self.counts[stage as usize]
+    }
+
+    /// Deliveries that wait here, leased ones included.
+    pub(crate) const fn holds(&self) -> u64 {
+        self.count(Stage::Staged)
+            + self.count(Stage::Scheduled)
+            + self.count(Stage::Retry)
+            + self.count(Stage::Ready)
+            + self.count(Stage::Leased)
+    }
+
+    /// The holder has emptied the outbox: it is rung at the next change.
+    pub(crate) fn emptied_by(&mut self, holder: Holder) {
+        if let Some(registration) = self.holders.iter_mut().find(|registration| registration.holder == holder)
+            && !registration.armed
+        {
+            registration.armed = true;
+            self.armed += 1;
+        }
+    }
+}
+
+/// All outboxes of a partition.
+pub(crate) struct Outboxes {
+    list: Vec<OutboxState>,
+    by_name: FxHashMap<Outbox, OutboxIndex>,
+    rules: FxHashMap<Outbox, OutboxRules>,
+    /// Deliveries of all outboxes by [`Stage`].
+    pub(crate) totals: [u64; Stage::COUNT],
+    to_ring: Vec<OutboxIndex>,
+}
+
+impl Outboxes {
+    /// None yet; with the rules that they will be held to.
+    pub(crate) fn new(options: &StoreOptions) -> Self {
+        Self {
+            list: Vec::new(),
+            by_name: FxHashMap::default(),
+            rules: options.outboxes.iter().copied().collect(),
+            totals: [0; Stage::COUNT],
+            to_ring: Vec::new(),
+        }
+    }
+
+    /// The number of an outbox, which is made if it is new. Their names come from the configuration, so they are few.
+    pub(crate) fn index(&mut self, outbox: Outbox) -> OutboxIndex {
+        if let Some(index) = self.by_name.get(&outbox) {
+            return *index;
+        }
+        let index = OutboxIndex::try_from(self.list.len()).expect("names are numbered with 32 bits");
+        self.by_name.insert(outbox, index);
+        self.list.push(OutboxState {
+            outbox,
+            rules: self.rules.get(&outbox).copied().unwrap_or_default(),
+            ready: ReadyQueues::default(),
+            counts: [0; Stage::COUNT],
+            waiting: 0,
+            reroute: None,
+            holders: Vec::new(),
+            armed: 0,
+            to_ring: false,
+        });
+        index
+    }
+
+    /// The number of an outbox that is there.
+    pub(crate) fn find(&self, outbox: Outbox) -> Option<OutboxIndex> {
+        self.by_name.get(&outbox).copied()
+    }
+
+    pub(crate) fn get(&self, index: OutboxIndex) -> &OutboxState {
+        &self.list[index as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, index: OutboxIndex) -> &mut OutboxState {
+        &mut self.list[index as usize]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OutboxState> {
+        self.list.iter()
+    }
+
+    /// The delivery is about to change: it is not counted any more.
+    pub(crate) fn leave(&mut self, delivery: &Delivery) {
+        self.count(delivery, u64::wrapping_sub);
+    }
+
+    /// The delivery has changed: it is counted where it is now.
+    pub(crate) fn enter(&mut self, delivery: &Delivery) {
+        self.count(delivery, u64::wrapping_add);
+    }
+
+    fn count(&mut self, delivery: &Delivery, change: impl Fn(u64, u64) -> u64) {
+        let stage = delivery.stage;
+        let state = &mut self.list[delivery.place() as usize];
+        state.counts[stage as usize] = change(state.counts[stage as usize], 1);
+        if stage.waits() && !delivery.is_receipt() {
+            state.waiting = change(state.waiting, 1);
+        }
+        self.totals[stage as usize] = change(self.totals[stage as usize], 1);
+    }
+
+    /// The delivery, in the stage `Ready`, may be pulled from now on.
+    pub(crate) fn queue(&mut self, slot: u64, delivery: &Delivery) {
+        let index = delivery.place();
+        let state = &mut self.list[index as usize];
+        state.ready.push(slot, delivery.priority, delivery.due);
+        if state.armed > 0 {
+            self.ring_later(index);
+        }
+    }
+
+    fn ring_later(&mut self, index: OutboxIndex) {
+        let state = &mut self.list[index as usize];
+        if !std::mem::replace(&mut state.to_ring, true) {
+            self.to_ring.push(index);
+        }
+    }
+
+    /// The next delivery that may be leased, by weighted priority, then due time.
+    pub(crate) fn next_ready(&mut self, index: OutboxIndex, slab: &Slab) -> Option<u64> {
+        let state = &mut self.list[index as usize];
+        if state.count(Stage::Ready) == 0 {
+            state.ready.clear();
+            return None;
+        }
+        state.ready.pop(slab, index)
+    }
+
+    /// The oldest due time of what may be pulled.
+    pub(crate) fn oldest_due(&self, index: usize, slab: &Slab) -> Option<Timestamp> {
+        let state = &self.list[index];
+        if state.count(Stage::Ready) == 0 { None } else { state.ready.oldest_due(slab, index as OutboxIndex) }
+    }
+
+    /// Registers a holder, anew if it is registered; it is rung at once if something is due.
+    pub(crate) fn register(&mut self, outbox: Outbox, holder: Holder, ring: Recipient<Ring>) -> OutboxIndex {
+        let index = self.index(outbox);
+        let state = self.get_mut(index);
+        state.forget(holder);
+        state.holders.push(Registration { holder, ring, armed: true });
+        state.armed += 1;
+        if state.count(Stage::Ready) > 0 {
+            self.ring_later(index);
+        }
+        index
+    }
+
+    /// Forgets a holder.
+    pub(crate) fn release(&mut self, index: OutboxIndex, holder: Holder) {
+        self.get_mut(index).forget(holder);
+    }
+
+    /// Whether somebody waits to be rung.
+    pub(crate) fn rings(&self) -> bool {
+        !self.to_ring.is_empty()
+    }
+
+    /// Rings every armed holder of an outbox where something has become due.
+    pub(crate) fn ring(&mut self, partition: smsc_proto::ids::PartitionId) {
+        for index in self.to_ring.drain(..) {
+            let state = &mut self.list[index as usize];
+            state.to_ring = false;
+            if state.count(Stage::Ready) == 0 {
+                continue;
+            }
+            for registration in state.holders.iter_mut().filter(|registration| registration.armed) {
+                registration.armed = false;
+                registration.ring.do_send(Ring { outbox: state.outbox, partition });
+            }
+            state.armed = 0;
+        }
+    }
+}
+
+impl OutboxState {
+    fn forget(&mut self, holder: Holder) {
+        self.holders.retain(|registration| registration.holder != holder);
+        self.armed = self.holders.iter().filter(|registration| registration.armed).count();
+    }
+}

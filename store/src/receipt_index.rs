@@ -1,1 +1,163 @@
-//! (being written)
+//! From an operator's message id to our delivery, and the receipts that found none.
+//!
+//! Ids of one operator may be reused (Q15), so a key may name several deliveries; which one a receipt is about is the
+//! partition's decision. The index keeps only a hash of the key: whoever looks up compares the ids themselves.
+
+mod parked;
+
+use std::hash::Hasher;
+
+use rustc_hash::{FxHashMap, FxHasher};
+use smsc_proto::ids::OperatorMessageId;
+
+use crate::name::Name;
+
+pub(crate) use parked::ParkedReceipts;
+
+/// The map is cut into so many, that none stalls the partition when it grows.
+const SHARDS: usize = 256;
+
+/// The hash of (operator, id). Good for this process only.
+pub(crate) fn key_of(operator: Name, id: &OperatorMessageId) -> u64 {
+    let id = match id {
+        OperatorMessageId::Decimal(value) => *value,
+        OperatorMessageId::Text(octets) => {
+            let mut hasher = FxHasher::default();
+            hasher.write(octets);
+            hasher.finish() | 1 << 63
+        }
+    };
+    mix(id ^ mix(operator.index() as u64 + 1))
+}
+
+/// Spreads all bits (the finaliser of MurmurHash3): consecutive ids must not share a shard.
+const fn mix(mut hash: u64) -> u64 {
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+/// Numbers (slots, or numbers of parked receipts) by key.
+#[derive(Debug)]
+pub(crate) struct KeyIndex {
+    shards: Vec<FxHashMap<u64, Numbers>>,
+}
+
+/// Rarely more than one.
+#[derive(Debug)]
+enum Numbers {
+    One(u64),
+    /// In rising order, at least two.
+    Several(Box<Vec<u64>>),
+}
+
+impl Default for KeyIndex {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| FxHashMap::default()).collect() }
+    }
+}
+
+impl KeyIndex {
+    fn shard(&mut self, key: u64) -> &mut FxHashMap<u64, Numbers> {
+        &mut self.shards[key as usize % SHARDS]
+    }
+
+    /// Adds a number under a key, once.
+    pub(crate) fn insert(&mut self, key: u64, number: u64) {
+        self.shard(key)
+            .entry(key)
+            .and_modify(|numbers| match numbers {
+                Numbers::One(one) if *one == number => {}
+                Numbers::One(one) => {
+                    *numbers = Numbers::Several(Box::new(vec![number.min(*one), number.max(*one)]));
+                }
+                Numbers::Several(several) => {
+                    if let Err(place) = several.binary_search(&number) {
+                        several.insert(place, number);
+                    }
+                }
+            })
+            .or_insert(Numbers::One(number));
+    }
+
+    /// Removes a number.
+    pub(crate) fn remove(&mut self, key: u64, number: u64) {
+        let shard = self.shard(key);
+        let empty = match shard.get_mut(&key) {
+            None => false,
+            Some(Numbers::One(one)) => *one == number,
+            Some(Numbers::Several(several)) => {
+                several.retain(|other| *other != number);
+                match several.as_slice() {
+                    [] => true,
+                    [one] => {
+                        let one = *one;
+                        shard.insert(key, Numbers::One(one));
+                        false
+                    }
+                    _ => false,
+                }
+            }
+        };
+        if empty {
+            shard.remove(&key);
+        }
+    }
+
+    /// The numbers under a key, in rising order.
+    pub(crate) fn get(&self, key: u64) -> &[u64] {
+        match self.shards[key as usize % SHARDS].get(&key) {
+            None => &[],
+            Some(Numbers::One(one)) => std::slice::from_ref(one),
+            Some(Numbers::Several(several)) => several,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_gives_its_numbers_in_rising_order() {
+        let mut index = KeyIndex::default();
+        for number in [5, 3, 9, 5] {
+            index.insert(1, number);
+        }
+        assert_eq!(index.get(1), [3, 5, 9]);
+        assert!(index.get(2).is_empty());
+    }
+
+    #[test]
+    fn a_removed_number_is_not_found_again() {
+        let mut index = KeyIndex::default();
+        for number in [1, 2, 3] {
+            index.insert(7, number);
+        }
+        index.remove(7, 2);
+        index.remove(7, 8);
+        assert_eq!(index.get(7), [1, 3]);
+        index.remove(7, 1);
+        assert_eq!(index.get(7), [3]);
+        index.remove(7, 3);
+        assert!(index.get(7).is_empty());
+    }
+
+    #[test]
+    fn the_same_id_of_two_operators_has_two_keys() {
+        let id = OperatorMessageId::Decimal(1);
+        assert_ne!(key_of(Name::intern("op-a"), &id), key_of(Name::intern("op-b"), &id));
+        let text = OperatorMessageId::Text(b"01"[..].into());
+        assert_ne!(key_of(Name::intern("op-a"), &id), key_of(Name::intern("op-a"), &text));
+    }
+
+    #[test]
+    fn consecutive_ids_spread_over_the_shards() {
+        let operator = Name::intern("op-a");
+        let mut used = [0_u32; SHARDS];
+        for id in 0..25_600 {
+            used[key_of(operator, &OperatorMessageId::Decimal(id)) as usize % SHARDS] += 1;
+        }
+        assert!(used.iter().all(|count| (40..=200).contains(count)));
+    }
+}

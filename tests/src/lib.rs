@@ -1,1 +1,37 @@
-//! The cast of the specification by example.
+//! The cast of the specification by example: real processes and real sockets, scripted.
+//!
+//! | file | plays |
+//! |---|---|
+//! | [`node`] | one `smsc` process with ports and a folder of its own |
+//! | [`configuration`] | what that node reads |
+//! | [`esme`] | an ESME that does what it is told |
+//! | [`operator`] | an operator that does what it is told, well or badly |
+//! | [`connection`] | one SMPP connection, whoever stands at this end |
+//! | [`message`] | a message, as it is sent and as it is seen |
+//! | [`receipt`] | a receipt, read as strictly as S49 writes it |
+//! | [`ledger`] | what was accepted and what became of it |
+//! | [`command`] | the other commands of `smsc`, as a user runs them |
+//! | [`certificate`] | authorities and certificates for TLS |
+//! | [`port`] | ports that nobody else takes |
+//!
+//! Whoever waits, waits for an event, and at most for [`PATIENCE`]: then the test fails and says what it waited for.
+
+use std::time::Duration;
+
+pub mod certificate;
+pub mod command;
+pub mod configuration;
+pub mod connection;
+pub mod esme;
+pub mod ledger;
+pub mod message;
+pub mod node;
+pub mod operator;
+pub mod port;
+pub mod receipt;
+
+/// How long an event may take on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long we look when nothing shall happen, and no event can say that it did not.
+pub const QUIET: Duration = Duration::from_millis(300);

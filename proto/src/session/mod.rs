@@ -1,41 +1,76 @@
 //! The session core: what either side of one SMPP connection may say when, as a value without socket or clock.
+//!
+//! # States (5.0 §2.2)
+//!
+//! ```text
+//!              outbind                      bind_transmitter, accepted
+//!     Open ──────────────> Outbound      ┌──────────────────────────────> BoundTx ──┐
+//!      │ │                     │         │  bind_receiver, accepted                 │
+//!      │ └─────────────────────┴─────────┼──────────────────────────────> BoundRx ──┤ unbind, from
+//!      │   (a refused bind leaves        │  bind_transceiver, accepted              │ either side
+//!      │    the state as it is, S13)     └──────────────────────────────> BoundTrx ─┤
+//!      │                                                                            v
+//!      │ session_init, third refused bind,          unbind_resp, its time,       Unbound
+//!      └──────────────────────────────────> Closed <────────────────────────────────┘
+//!             from every state: disconnect, framing error, enquire_link unanswered
+//! ```
+//!
+//! # How to drive a [`Session`]
+//!
+//! 1. Cut frames off what was read and give them to [`Session::handle_frame`] while [`Session::wants_read`] says so;
+//!    tell it of framing errors, disconnects and deadlines with the other `handle_*`.
+//! 2. Take every event with [`Session::poll_event`] and act on it with the verbs (`accept_bind`, `respond`, `send_sm`,
+//!    `unbind`, …). A verb may cause further events (a freed place lets a held request through): drain until `None`.
+//! 3. Write [`Session::output`].
+//! 4. Arm one timer for [`Session::poll_timeout`]; it calls [`Session::handle_timeout`]. A deadline in the past means
+//!    at once.
+//!
+//! After [`Event::Closed`] nothing more is emitted. What is still in the output is to be written (a last generic_nack,
+//! an unbind_resp), and [`Session::take_outstanding`] hands back the marks that nobody will answer.
+//!
+//! # Who counts what
+//!
+//! | module | owns |
+//! |---|---|
+//! | `state` | the states, and the table of who may send which operation when |
+//! | `machine` | the session itself and its owner's verbs |
+//! | `incoming` | what a frame of the peer does |
+//! | `window` | our outstanding requests and their sequence numbers |
+//! | `requests` | the peer's unanswered requests, and those that are held back (S17) |
+//! | `timers` | session_init, enquire_link, inactivity, bind, unbind; the time during which we read |
+//! | `response` | what an answer looks like, by operation and version (S14) |
+//! | `violation` | how a peer breaks the protocol, and what that earns it |
+//! | `counters` | PDUs and violations since the owner last asked |
 
-use std::time::{Duration, Instant};
+mod counters;
+mod incoming;
+mod machine;
+mod requests;
+mod response;
+mod state;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod violation;
+mod window;
 
-use bytes::BytesMut;
+use std::time::Duration;
 
-use crate::smpp::codec::{Frame, FramingError};
+pub use counters::{Count, Counted, Direction};
+pub use machine::Session;
+pub use state::{Role, SessionState, Verdict, verdict};
+pub use violation::Violation;
+
 use crate::smpp::command_status::CommandStatus;
-use crate::smpp::pdu::{Bind, BindKind, Pdu, SmFields};
-use crate::smpp::tlv::Tlv;
+use crate::smpp::pdu::{Bind, BindKind, Pdu};
 
-/// Which SMPP role we play on this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The message centre: the peer is an ESME.
-    Mc,
-    /// The ESME: the peer is an operator.
-    Esme,
-}
+/// From this interface_version on a peer may be sent TLVs, data_sm and alert_notification (S22).
+pub const VERSION_3_4: u8 = 0x34;
+/// The highest version that we speak.
+pub const VERSION_5_0: u8 = 0x50;
 
-/// Where the connection is (5.0 §2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionState {
-    /// Connected, not bound.
-    Open,
-    /// Bound as transmitter.
-    BoundTx,
-    /// Bound as receiver.
-    BoundRx,
-    /// Bound as transceiver.
-    BoundTrx,
-    /// One side has said unbind.
-    Unbound,
-    /// Nothing more is to be written or read.
-    Closed,
-    /// We have sent outbind and wait for the bind.
-    Outbound,
-}
+/// Refused binds after which a connection is closed (S13).
+const BIND_FAILURES_MAX: u32 = 3;
 
 /// What one session is held to. Times of zero switch a timer off.
 #[derive(Clone, Debug)]
@@ -54,11 +89,12 @@ pub struct SessionOptions {
     pub response: Duration,
     /// How many of our requests may be outstanding.
     pub window_size_max: usize,
-    /// How many requests of the peer may be unanswered (its window); those beyond it are held back (S17).
+    /// How many requests of the peer may be unanswered (its window); those beyond it are held back (S17). 0: no limit.
     pub requests_max: usize,
-    /// How many requests are held back before the session asks not to be read any more.
+    /// How many requests are held back before the session asks not to be read any more. 0: none is held back, those
+    /// beyond the peer's window are refused at once.
     pub held_max: usize,
-    /// How long a request is held back before it is refused with ESME_RMSGQFUL.
+    /// How long a request is held back before it is refused with ESME_RMSGQFUL (by an ESME: ESME_RX_T_APPN).
     pub held_for: Duration,
     /// The identity in our bind_resp, or empty.
     pub system_id: Vec<u8>,
@@ -67,7 +103,7 @@ pub struct SessionOptions {
 }
 
 /// What the owner must know. `T` is the owner's mark on a request of ours (a lease, say).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Event<T> {
     /// The peer wants to bind: answer with [`Session::accept_bind`] or [`Session::refuse_bind`].
     BindRequested {
@@ -83,9 +119,10 @@ pub enum Event<T> {
         /// What the peer speaks; `None`: it told nothing.
         interface_version: Option<u8>,
     },
-    /// Our bind was refused.
+    /// Our bind was refused. [`Event::Closed`] follows.
     BindRefused(CommandStatus),
-    /// A request that the owner answers with [`Session::respond`]: submit_sm, deliver_sm, data_sm, query_sm, …
+    /// A request that the owner answers with [`Session::respond`], [`Session::respond_with`] or [`Session::nack`]:
+    /// submit_sm, deliver_sm, data_sm, query_sm, … Only outbind and alert_notification are not answered.
     Request {
         /// Of the request.
         sequence_number: u32,
@@ -115,7 +152,8 @@ pub enum Event<T> {
         /// Its body.
         pdu: Option<Pdu>,
     },
-    /// The peer has said unbind: answer what it submitted before, then call [`Session::confirm_unbind`] (S16).
+    /// The peer has said unbind, and everything that it asked before is answered: call [`Session::confirm_unbind`]
+    /// (S16).
     UnbindRequested,
     /// The session is over for this reason; what was outstanding is to be taken with [`Session::take_outstanding`].
     Closed(CloseReason),
@@ -150,127 +188,7 @@ pub enum SendError {
     /// The window is full.
     #[error("the window is full")]
     WindowFull,
-    /// The state does not allow the operation.
+    /// The state, or the version that the peer speaks (S22), does not allow the operation.
     #[error("not allowed in this state")]
     WrongState,
-}
-
-/// One connection's protocol, for either role. See the crate's README section for the order of calls:
-/// `handle_*` for what happened, verbs for what we want, then drain `poll_event`, write `output`, arm `poll_timeout`.
-#[derive(Debug)]
-pub struct Session<T> {
-    _mark: std::marker::PhantomData<T>,
-}
-
-impl<T: Clone> Session<T> {
-    /// A fresh connection.
-    pub fn new(_options: SessionOptions, _now: Instant) -> Self {
-        todo!()
-    }
-
-    /// One PDU from the peer.
-    pub fn handle_frame(&mut self, _now: Instant, _frame: Frame) {
-        todo!()
-    }
-
-    /// The stream cannot be followed: nacks (S1, S2) and closes.
-    pub fn handle_framing_error(&mut self, _now: Instant, _error: FramingError) {
-        todo!()
-    }
-
-    /// The peer has closed, or the socket failed.
-    pub fn handle_disconnect(&mut self) {
-        todo!()
-    }
-
-    /// A deadline has passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// The next thing the owner must know.
-    pub fn poll_event(&mut self) -> Option<Event<T>> {
-        todo!()
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout) next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
-
-    /// Octets to write; the owner takes them off the front as the socket takes them.
-    pub fn output(&mut self) -> &mut BytesMut {
-        todo!()
-    }
-
-    /// Where it is.
-    pub fn state(&self) -> SessionState {
-        todo!()
-    }
-
-    /// What the peer speaks once it is bound: at most our own version.
-    pub fn peer_version(&self) -> u8 {
-        todo!()
-    }
-
-    /// ESME: asks to be bound.
-    pub fn bind(&mut self, _now: Instant, _kind: BindKind, _bind: &Bind) -> Result<(), SendError> {
-        todo!()
-    }
-
-    /// MC: the bind is good.
-    pub fn accept_bind(&mut self, _now: Instant, _sequence_number: u32) {
-        todo!()
-    }
-
-    /// MC: it is not. `close`: the connection ends with it (over-limit, Q25), otherwise the third failure ends it (S13).
-    pub fn refuse_bind(&mut self, _now: Instant, _sequence_number: u32, _status: CommandStatus, _close: bool) {
-        todo!()
-    }
-
-    /// Answers a request of the peer. `message_id` is written where the operation and the version have one (S14).
-    pub fn respond(&mut self, _sequence_number: u32, _request: crate::smpp::command_id::CommandId, _status: CommandStatus, _message_id: &[u8]) {
-        todo!()
-    }
-
-    /// Sends submit_sm (as ESME) or deliver_sm (as MC), written straight into the output.
-    pub fn send_sm(&mut self, _now: Instant, _sm: &SmFields<'_>, _more: &[Tlv<'_>], _mark: T) -> Result<u32, SendError> {
-        todo!()
-    }
-
-    /// Sends any other request of ours, or a PDU without response.
-    pub fn send(&mut self, _now: Instant, _pdu: &Pdu, _mark: T) -> Result<u32, SendError> {
-        todo!()
-    }
-
-    /// Whether the owner should read the socket: not while too many requests are held back. enquire_link, unbind and
-    /// responses behind held requests are still served up to that bound.
-    pub fn wants_read(&self) -> bool {
-        todo!()
-    }
-
-    /// How many more requests the window has room for.
-    pub fn window_room(&self) -> usize {
-        todo!()
-    }
-
-    /// Requests of the peer that the owner has not yet answered.
-    pub fn unanswered_requests(&self) -> usize {
-        todo!()
-    }
-
-    /// Says unbind; the response or the response time ends the session.
-    pub fn unbind(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// Answers the peer's unbind and ends the session.
-    pub fn confirm_unbind(&mut self) {
-        todo!()
-    }
-
-    /// The marks of all requests that will not be answered any more, oldest first.
-    pub fn take_outstanding(&mut self) -> Vec<T> {
-        todo!()
-    }
 }

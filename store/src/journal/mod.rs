@@ -1,8 +1,18 @@
 //! The journal: a sequence of records, appended durably, replayed in order, dropped from its oldest end.
 
+pub mod durable_mark;
+pub mod log_file;
+pub mod memory;
+pub mod nothing;
+pub mod sled;
+
 use bytes::Bytes;
 
 use crate::error::StoreError;
+
+pub use memory::MemoryJournal;
+pub use nothing::NothingJournal;
+pub use sled::SledJournal;
 
 /// Octets of one record at most: sled keeps larger values in files that it never syncs.
 pub const RECORD_SIZE_MAX: usize = 48 * 1024;
@@ -21,4 +31,10 @@ pub trait Journal: Send {
 
     /// Reads one record back.
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;
+
+    /// Octets on the medium.
+    fn size(&self) -> u64;
+
+    /// Writes what is still to be written and lets go of the medium. Nothing is called after it.
+    fn close(&mut self) -> Result<(), StoreError>;
 }

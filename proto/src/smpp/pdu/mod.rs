@@ -1,22 +1,48 @@
 //! Every PDU. Octet strings are shares of the frame; nothing is allocated per field.
+//!
+//! | operation | body |
+//! |---|---|
+//! | bind_transmitter, bind_receiver, bind_transceiver and responses | [`Bind`], [`BindResp`] |
+//! | outbind | [`Outbind`] |
+//! | submit_sm, deliver_sm | [`SmBody`], read as [`SmFields`] |
+//! | data_sm | [`DataSmBody`], read as [`SmFields`] |
+//! | submit_sm_resp, deliver_sm_resp, data_sm_resp | [`MessageIdBody`] |
+//! | submit_multi and response | [`SubmitMulti`], [`SubmitMultiResp`] |
+//! | query_sm and response, cancel_sm, replace_sm | [`QuerySm`], [`QuerySmResp`], [`CancelSm`], [`ReplaceSm`] |
+//! | alert_notification | [`AlertNotification`] |
+//! | unbind, enquire_link, generic_nack, responses of cancel_sm and replace_sm | none |
+//! | the broadcast family, what is 3.3 only, what nobody knows | as it came |
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
-use super::codec::Frame;
+use super::codec::{self, Frame};
+use super::command_id::CommandId;
 use super::command_status::CommandStatus;
-use super::tlv::{Tlv, Tlvs};
-use crate::address::Address;
 
-/// Which way a bind goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BindKind {
-    /// Submits only.
-    Transmitter,
-    /// Is delivered to only.
-    Receiver,
-    /// Both.
-    Transceiver,
-}
+mod alert_notification;
+mod bind;
+mod cancel_sm;
+mod data_sm;
+mod message_id;
+mod outbind;
+mod owned_address;
+mod query_sm;
+mod replace_sm;
+mod sm;
+mod submit_multi;
+
+pub use self::alert_notification::AlertNotification;
+pub use self::bind::{Bind, BindKind, BindResp};
+pub use self::cancel_sm::CancelSm;
+pub use self::data_sm::DataSmBody;
+pub use self::message_id::{MessageIdBody, encode_message_id_resp};
+pub use self::outbind::Outbind;
+pub use self::owned_address::OwnedAddress;
+pub use self::query_sm::{QuerySm, QuerySmResp};
+pub use self::replace_sm::ReplaceSm;
+pub use self::sm::{SmBody, SmFields};
+pub use self::submit_multi::{Destination, SubmitMulti, SubmitMultiResp, UnsuccessfulDestination};
+pub use super::field::FieldError;
 
 /// A PDU of any operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +51,8 @@ pub enum Pdu {
     Bind(BindKind, Bind),
     /// Their responses.
     BindResp(BindKind, BindResp),
+    /// outbind
+    Outbind(Outbind),
     /// unbind
     Unbind,
     /// unbind_resp
@@ -43,138 +71,134 @@ pub enum Pdu {
     DeliverSm(SmBody),
     /// deliver_sm_resp
     DeliverSmResp(MessageIdBody),
-    // helper P1: the other operations follow: outbind, data_sm, submit_multi, query_sm, cancel_sm, replace_sm,
-    // alert_notification and their responses; broadcast family as raw body
-}
-
-/// The body of bind_* (3.4 §4.1). Text fields are the octets before the NUL.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bind {
-    /// Who binds.
-    pub system_id: Bytes,
-    /// Its password.
-    pub password: Bytes,
-    /// Kind of ESME, often empty.
-    pub system_type: Bytes,
-    /// 0x33 or less: 3.3; 0x34; 0x50 (S21).
-    pub interface_version: u8,
-    /// Type of number of the address range.
-    pub addr_ton: u8,
-    /// Numbering plan of the address range.
-    pub addr_npi: u8,
-    /// Addresses that the ESME serves.
-    pub address_range: Bytes,
-}
-
-/// The body of bind_*_resp (3.4 §4.1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BindResp {
-    /// Who answers.
-    pub system_id: Bytes,
-    /// The sc_interface_version TLV; absent from peers without TLVs, and towards them (S21, S22).
-    pub sc_interface_version: Option<u8>,
-}
-
-/// submit_sm_resp, deliver_sm_resp, data_sm_resp: a message_id, empty or absent in some of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MessageIdBody {
-    /// `None`: no body at all (header only, Q6, S14).
-    pub message_id: Option<Bytes>,
-}
-
-/// The owned body of a submit_sm or deliver_sm: octets that are known to parse.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SmBody(Bytes);
-
-impl SmBody {
-    /// Checks the octets once.
-    pub fn decode(_body: Bytes) -> Result<Self, FieldError> {
-        todo!()
-    }
-
-    /// The fields, read in place. About 35 ns.
-    pub fn fields(&self) -> SmFields<'_> {
-        todo!()
-    }
-
-    /// The octets.
-    pub fn octets(&self) -> &Bytes {
-        &self.0
-    }
-}
-
-/// The fields of a submit_sm or deliver_sm (3.4 §4.4.1, §4.6.1), borrowed: to read one, or to write one from parts.
-///
-/// To send a message on with other fields: `SmFields { registered_delivery: 1, ..body.fields() }.encode(…)`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SmFields<'a> {
-    /// At most 5 octets.
-    pub service_type: &'a [u8],
-    /// Who sends.
-    pub source: Address<'a>,
-    /// Who shall receive.
-    pub destination: Address<'a>,
-    /// Mode, type, UDHI, reply path (S35).
-    pub esm_class: u8,
-    /// GSM protocol identifier.
-    pub protocol_id: u8,
-    /// 0 to 3, at 5.0 also 4 (S37).
-    pub priority_flag: u8,
-    /// Empty: at once (S31).
-    pub schedule_delivery_time: &'a [u8],
-    /// Empty: the MC's default (S31).
-    pub validity_period: &'a [u8],
-    /// Which receipts are asked for (S36).
-    pub registered_delivery: u8,
-    /// 0 or 1 (S37).
-    pub replace_if_present: u8,
-    /// Alphabet and class (S41).
-    pub data_coding: u8,
-    /// 0: none.
-    pub sm_default_msg_id: u8,
-    /// At most 254 octets (3.4), 255 (5.0).
-    pub short_message: &'a [u8],
-    /// All TLVs as they came, message_payload included.
-    pub tlvs: Tlvs<'a>,
-}
-
-impl<'a> SmFields<'a> {
-    /// Reads a body in place. Up to three octets behind the last TLV are ignored (Q9, S8).
-    pub fn decode(_body: &'a [u8]) -> Result<Self, FieldError> {
-        todo!()
-    }
-
-    /// message_payload if it is there and not empty, else short_message (S26).
-    pub fn user_data(&self) -> &'a [u8] {
-        todo!()
-    }
-
-    /// Appends the body; `more` goes behind the TLVs.
-    pub fn encode(&self, _more: &[Tlv<'_>], _out: &mut BytesMut) {
-        todo!()
-    }
-}
-
-/// Why a body did not decode. The session answers with the matching response and `status` (S8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct FieldError {
-    /// The field, by its name in the specification.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub problem: &'static str,
-    /// The code that the peer earns.
-    pub status: CommandStatus,
+    /// data_sm
+    DataSm(DataSmBody),
+    /// data_sm_resp
+    DataSmResp(MessageIdBody),
+    /// submit_multi
+    SubmitMulti(SubmitMulti),
+    /// submit_multi_resp
+    SubmitMultiResp(SubmitMultiResp),
+    /// query_sm
+    QuerySm(QuerySm),
+    /// query_sm_resp; `None`: header only, an error response.
+    QuerySmResp(Option<QuerySmResp>),
+    /// cancel_sm
+    CancelSm(CancelSm),
+    /// cancel_sm_resp
+    CancelSmResp,
+    /// replace_sm
+    ReplaceSm(ReplaceSm),
+    /// replace_sm_resp
+    ReplaceSmResp,
+    /// alert_notification
+    AlertNotification(AlertNotification),
+    /// An operation that we do not take part in: the broadcast family (5.0), what only 3.3 has, and every unknown
+    /// command_id. A request of them earns generic_nack with RINVCMDID (S3, S4). The body is as it came.
+    Unsupported(CommandId, Bytes),
 }
 
 impl Pdu {
-    /// Decodes the body of a frame. An unknown command_id is no error of the body: see `CommandId::is_known`.
-    pub fn decode(_frame: &Frame) -> Result<Pdu, FieldError> {
-        todo!()
+    /// Decodes the body of a frame. An unknown command_id is no error of the body: see `CommandId::is_known`. A body
+    /// where the operation has none is ignored.
+    pub fn decode(frame: &Frame) -> Result<Pdu, FieldError> {
+        let body = &frame.body;
+        let command_id = frame.header.command_id;
+        if let Some(kind) = BindKind::from_command_id(command_id) {
+            return if command_id.is_response() {
+                BindResp::decode(body).map(|resp| Pdu::BindResp(kind, resp))
+            } else {
+                Bind::decode(body).map(|bind| Pdu::Bind(kind, bind))
+            };
+        }
+        Ok(match command_id {
+            CommandId::SUBMIT_SM => Pdu::SubmitSm(SmBody::decode(body.clone())?),
+            CommandId::SUBMIT_SM_RESP => Pdu::SubmitSmResp(MessageIdBody::decode(body)?),
+            CommandId::DELIVER_SM => Pdu::DeliverSm(SmBody::decode(body.clone())?),
+            CommandId::DELIVER_SM_RESP => Pdu::DeliverSmResp(MessageIdBody::decode(body)?),
+            CommandId::ENQUIRE_LINK => Pdu::EnquireLink,
+            CommandId::ENQUIRE_LINK_RESP => Pdu::EnquireLinkResp,
+            CommandId::UNBIND => Pdu::Unbind,
+            CommandId::UNBIND_RESP => Pdu::UnbindResp,
+            CommandId::GENERIC_NACK => Pdu::GenericNack,
+            CommandId::OUTBIND => Pdu::Outbind(Outbind::decode(body)?),
+            CommandId::DATA_SM => Pdu::DataSm(DataSmBody::decode(body.clone())?),
+            CommandId::DATA_SM_RESP => Pdu::DataSmResp(MessageIdBody::decode(body)?),
+            CommandId::SUBMIT_MULTI => Pdu::SubmitMulti(SubmitMulti::decode(body)?),
+            CommandId::SUBMIT_MULTI_RESP => Pdu::SubmitMultiResp(SubmitMultiResp::decode(body)?),
+            CommandId::QUERY_SM => Pdu::QuerySm(QuerySm::decode(body)?),
+            CommandId::QUERY_SM_RESP => Pdu::QuerySmResp(QuerySmResp::decode(body)?),
+            CommandId::CANCEL_SM => Pdu::CancelSm(CancelSm::decode(body)?),
+            CommandId::CANCEL_SM_RESP => Pdu::CancelSmResp,
+            CommandId::REPLACE_SM => Pdu::ReplaceSm(ReplaceSm::decode(body)?),
+            CommandId::REPLACE_SM_RESP => Pdu::ReplaceSmResp,
+            CommandId::ALERT_NOTIFICATION => Pdu::AlertNotification(AlertNotification::decode(body)?),
+            _ => Pdu::Unsupported(command_id, body.clone()),
+        })
     }
 
     /// Appends header and body.
-    pub fn encode(&self, _status: CommandStatus, _sequence_number: u32, _out: &mut BytesMut) {
-        todo!()
+    pub fn encode(&self, status: CommandStatus, sequence_number: u32, out: &mut BytesMut) {
+        codec::encode_pdu(self.command_id(), status, sequence_number, out, |out| self.encode_body(out));
+    }
+
+    fn encode_body(&self, out: &mut BytesMut) {
+        match self {
+            Pdu::Bind(_, bind) => bind.encode(out),
+            Pdu::BindResp(_, resp) => resp.encode(out),
+            Pdu::Outbind(outbind) => outbind.encode(out),
+            Pdu::SubmitSm(sm) | Pdu::DeliverSm(sm) => out.put_slice(sm.octets()),
+            Pdu::DataSm(sm) => out.put_slice(sm.octets()),
+            Pdu::SubmitSmResp(resp) | Pdu::DeliverSmResp(resp) | Pdu::DataSmResp(resp) => resp.encode(out),
+            Pdu::SubmitMulti(multi) => multi.encode(out),
+            Pdu::SubmitMultiResp(resp) => resp.encode(out),
+            Pdu::QuerySm(query) => query.encode(out),
+            Pdu::QuerySmResp(Some(resp)) => resp.encode(out),
+            Pdu::CancelSm(cancel) => cancel.encode(out),
+            Pdu::ReplaceSm(replace) => replace.encode(out),
+            Pdu::AlertNotification(alert) => alert.encode(out),
+            Pdu::Unsupported(_, body) => out.put_slice(body),
+            Pdu::Unbind
+            | Pdu::UnbindResp
+            | Pdu::EnquireLink
+            | Pdu::EnquireLinkResp
+            | Pdu::GenericNack
+            | Pdu::QuerySmResp(None)
+            | Pdu::CancelSmResp
+            | Pdu::ReplaceSmResp => {}
+        }
+    }
+
+    /// Its operation.
+    pub fn command_id(&self) -> CommandId {
+        match self {
+            Pdu::Bind(kind, _) => kind.command_id(),
+            Pdu::BindResp(kind, _) => kind.command_id().response(),
+            Pdu::Outbind(_) => CommandId::OUTBIND,
+            Pdu::Unbind => CommandId::UNBIND,
+            Pdu::UnbindResp => CommandId::UNBIND_RESP,
+            Pdu::EnquireLink => CommandId::ENQUIRE_LINK,
+            Pdu::EnquireLinkResp => CommandId::ENQUIRE_LINK_RESP,
+            Pdu::GenericNack => CommandId::GENERIC_NACK,
+            Pdu::SubmitSm(_) => CommandId::SUBMIT_SM,
+            Pdu::SubmitSmResp(_) => CommandId::SUBMIT_SM_RESP,
+            Pdu::DeliverSm(_) => CommandId::DELIVER_SM,
+            Pdu::DeliverSmResp(_) => CommandId::DELIVER_SM_RESP,
+            Pdu::DataSm(_) => CommandId::DATA_SM,
+            Pdu::DataSmResp(_) => CommandId::DATA_SM_RESP,
+            Pdu::SubmitMulti(_) => CommandId::SUBMIT_MULTI,
+            Pdu::SubmitMultiResp(_) => CommandId::SUBMIT_MULTI_RESP,
+            Pdu::QuerySm(_) => CommandId::QUERY_SM,
+            Pdu::QuerySmResp(_) => CommandId::QUERY_SM_RESP,
+            Pdu::CancelSm(_) => CommandId::CANCEL_SM,
+            Pdu::CancelSmResp => CommandId::CANCEL_SM_RESP,
+            Pdu::ReplaceSm(_) => CommandId::REPLACE_SM,
+            Pdu::ReplaceSmResp => CommandId::REPLACE_SM_RESP,
+            Pdu::AlertNotification(_) => CommandId::ALERT_NOTIFICATION,
+            Pdu::Unsupported(command_id, _) => *command_id,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Builds store, router and edges in that order, watches them, and takes them down in the other.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use smsc_proto::smpp::pdu::BindKind;
+use smsc_router::{Router, RouterHandle};
+use smsc_store::actor::{Store, StoreFailed};
+use smsc_store::{Name, Outbox, StoreHandle};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::config::{Config, OperatorBind};
+use crate::demo;
+use crate::esme::listener::{BoundListener, Threads};
+use crate::operator::link::OperatorLink;
+use crate::operator::profile::Profile;
+use crate::services::Services;
+use crate::shutdown::{StopSignal, StopSignals, drain};
+use crate::telemetry::health::NodeState;
+use crate::telemetry::http::HttpServer;
+use crate::telemetry::{logging, metrics};
+use crate::operator::connect::LinkTls;
+use crate::tls::{SelfMade, ServerTls};
+
+/// How the node is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// The loopback demo: with a simulated operator, a self-made certificate, and words for its user.
+    pub demo: bool,
+}
+
+/// Why a node could not start or had to stop. Each names what is wrong and where.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the node until it is told to stop. 0 when it stopped in order, 1 when it could not start or had to give up.
+pub fn run(config: Config, options: RunOptions) -> ExitCode {
+    logging::install(&config.telemetry, &config.node.name);
+    // One descriptor per session: the usual soft limit of 1,024 is none for a message centre.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    match System::new().block_on(serve(config, options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tracing::error!(event = "node.failed", "{failure}");
+            eprintln!("smsc: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
+    let recorder = metrics::install(config.telemetry.accounts_max);
+    for pending in config.without_effect() {
+        tracing::warn!(event = "config.pending", key = pending.key, "{}", pending.note);
+    }
+    if options.demo {
+        SelfMade::in_folder(&config.node.data_dir).ensure()?;
+    }
+    // Whatever can be wrong with files is found before a port is opened.
+    let mut server_tls = Vec::new();
+    for listener in &config.listener {
+        server_tls.push(listener.tls.as_ref().map(ServerTls::load).transpose()?);
+    }
+    let profiles = profiles(&config)?;
+    let router = RouterHandle::new(config.router_options())?;
+    let mut signals = StopSignals::catch()?;
+
+    let state = NodeState::default();
+    let http = HttpServer::start(config.http.address, recorder, state.clone())?;
+    let (failed_sender, mut failed) = mpsc::channel(1);
+    let failures = Failures { sender: failed_sender }.start();
+    let store_options = config.store_options();
+    let (store, store_threads) = Store::open(store_options, failures.recipient())?;
+    state.watch_store(store.clone());
+    let removed = removed_operators(&config, &store);
+    let router_actor = Router::start(router.clone(), store.clone(), removed);
+
+    if options.demo {
+        demo::start_operator()?;
+    }
+    let services = Arc::new(Services::new(config, store, router, router_actor));
+    let config = &services.config;
+    let mut listeners = Vec::new();
+    for (listener, tls) in config.listener.iter().zip(server_tls) {
+        let bound = BoundListener::bind(listener.address, tls.map(|tls| tls.config.into()))
+            .map_err(|error| format!("listener.address {}: cannot listen: {error}", listener.address))?;
+        listeners.push(bound);
+    }
+    let threads = Arc::new(Threads::start());
+    let links = start_links(&services, &threads, profiles).await;
+    let acceptors: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
+        .collect();
+    state.ready();
+    tracing::info!(event = "node.ready", node = config.node.name, "listening");
+    if options.demo {
+        demo::greet(config);
+    }
+
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        Some(failure) = failed.recv() => {
+            // A failed sync is never retried: what is not answered was not promised, and a restart replays the rest.
+            state.failed("the store has failed");
+            return Err(failure);
+        }
+    };
+    tracing::info!(event = "drain.start", ?signal, "stopping");
+    state.draining();
+    let deadline = Instant::now() + config.drain.deadline;
+    if signal == StopSignal::Terminate && !config.drain.lb_delay.is_zero() {
+        // Load balancers take a moment to notice: who they still send here is served until then.
+        tokio::select! {
+            () = tokio::time::sleep(config.drain.lb_delay) => {}
+            _ = signals.next() => {}
+        }
+    }
+    for acceptor in acceptors {
+        acceptor.abort();
+    }
+    let left = tokio::select! {
+        left = drain(&services, &links, deadline) => left,
+        _ = signals.next() => services.directory.len(),
+    };
+    store_threads.close(config.drain.deadline)?;
+    http.stop();
+    tracing::info!(event = "drain.end", sessions_left = left, "stopped");
+    Ok(())
+}
+
+/// The operators' profiles, with their TLS settings read.
+fn profiles(config: &Config) -> Result<Vec<Arc<Profile>>, Failure> {
+    let mut profiles = Vec::new();
+    for operator in &config.operator {
+        let tls = operator.tls.as_ref().map(LinkTls::new).transpose()?;
+        profiles.push(Arc::new(Profile::new(operator.clone(), tls)));
+    }
+    Ok(profiles)
+}
+
+/// Operators that messages wait for and that the configuration no longer knows.
+fn removed_operators(config: &Config, store: &StoreHandle) -> Vec<Name> {
+    let configured = |name: Name| config.operator.iter().any(|operator| operator.name == name.as_str());
+    let stats = store.stats();
+    let outboxes = stats.iter().flat_map(|partition| &partition.stats.outboxes);
+    let waiting = outboxes.filter_map(|outbox| match outbox.outbox {
+        Outbox::Operator(name) => Some(name),
+        Outbox::Account(_) => None,
+    });
+    waiting.filter(|name| !configured(*name)).collect()
+}
+
+/// Starts every operator's links, each on the least loaded thread.
+async fn start_links(
+    services: &Arc<Services>,
+    threads: &Threads,
+    profiles: Vec<Arc<Profile>>,
+) -> Vec<Addr<OperatorLink>> {
+    let mut links = Vec::new();
+    for profile in profiles {
+        let kinds: &[BindKind] = match profile.config.bind {
+            OperatorBind::Transceiver => &[BindKind::Transceiver],
+            OperatorBind::TransmitterAndReceiver => &[BindKind::Transmitter, BindKind::Receiver],
+        };
+        for kind in (0..profile.config.links).flat_map(|_| kinds) {
+            let (arbiter, place) = threads.least_loaded();
+            let (services, profile, kind) = (services.clone(), profile.clone(), *kind);
+            links.push(OperatorLink::start_in_arbiter(&arbiter, move |_| {
+                OperatorLink::new(services, profile, kind, place)
+            }));
+        }
+    }
+    links
+}
+
+/// Hears of a failed store and tells the main loop.
+struct Failures {
+    sender: mpsc::Sender<Failure>,
+}
+
+impl Actor for Failures {
+    type Context = Context<Self>;
+}
+
+impl Handler<StoreFailed> for Failures {
+    type Result = ();
+
+    fn handle(&mut self, failed: StoreFailed, _: &mut Context<Self>) {
+        // One is enough: the first ends the node.
+        let _ = self.sender.try_send(failed.error.to_string().into());
+    }
+}

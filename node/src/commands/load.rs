@@ -1,0 +1,418 @@
+//! `smsc load`: many binds, full windows or a steady rate, and what came of it.
+//!
+//! A worker thread (or two) drives the binds; in a paced run one more thread rings those whose messages are due, because
+//! a runtime's timers are a millisecond coarse. This thread watches, shows the live line and ends the phases.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use smsc_proto::address::Address;
+use smsc_proto::smpp::pdu::BindKind;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+
+mod bind;
+mod cpu;
+mod receipts;
+mod run;
+mod schedule;
+mod tally;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use self::bind::{LoadBind, Target};
+use self::run::{Phase, Run};
+use self::schedule::Schedule;
+use self::tally::Summary;
+use self::template::Template;
+use super::client::{ClientError, Endpoint};
+use super::terminal::{self, LiveLine, Paint, complain};
+
+/// How often the end of a phase is looked for.
+const WATCH_EVERY: Duration = Duration::from_millis(10);
+/// How often the live line is written.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
+/// How long a run of --count messages may take whose rest is never answered.
+const COUNT_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Sends many messages over many binds and measures rates and latencies.
+///
+/// Exit 0 when messages were accepted and every receipt came. With --rate latencies count from the time that a message
+/// was to be sent, so that a stall is charged for all that it delayed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  smsc load --duration 30s
+  smsc load --binds 4 --window 10 --rate 5000 --node-pid $(pgrep -x smsc)
+  smsc load --account a:secret --account b:secret --smsc 10.0.0.1:2775 --smsc 10.0.0.2:2775 --json
+  smsc load --count 100000 --receipts off")]
+pub struct Args {
+    /// How many binds, spread over the addresses and accounts
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    binds: u32,
+    /// How many submit_sm each bind may have unanswered
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    window: u32,
+    /// Messages a second in all; 0: as fast as the windows allow
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = parse_rate)]
+    rate: f64,
+    /// How long to send [default: 10s, unless --count is given]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// How many messages to send
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Where the message centre listens; may be repeated [default: 127.0.0.1:2775, with --tls 2776]
+    #[arg(long, value_name = "HOST:PORT")]
+    smsc: Vec<String>,
+    /// Connect with TLS. The certificate is NOT verified unless --ca is given
+    #[arg(long)]
+    tls: bool,
+    /// Verify the certificate against the CA certificates in this PEM file (implies --tls)
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The name to bind with
+    #[arg(long, value_name = "ID", default_value = "demo")]
+    system_id: String,
+    /// Its password
+    #[arg(long, value_name = "PASSWORD", default_value = "demo")]
+    password: String,
+    /// Name and password, instead of the two above; may be repeated
+    #[arg(long, value_name = "ID:PASSWORD", value_parser = parse_account)]
+    account: Vec<(String, String)>,
+    /// The sender
+    #[arg(long, value_name = "NAME", default_value = "load", value_parser = parse_sender)]
+    from: String,
+    /// The numbers written to begin with this; seven digits that count up follow
+    #[arg(long, value_name = "DIGITS", default_value = "4670", value_parser = parse_prefix)]
+    to_prefix: String,
+    /// Characters of each text
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(0..=template::TEXT_MAX as i64))]
+    text_length: u16,
+    /// Whether to ask for receipts and wait for them; off also binds as transmitter
+    #[arg(long, value_enum, default_value = "on")]
+    receipts: Switch,
+    /// How long to wait, at the end, for what is outstanding
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    drain: Duration,
+    /// Also show the CPU that this process (the node, on this machine) takes per message
+    #[arg(long, value_name = "PID")]
+    node_pid: Option<u32>,
+    /// Threads that drive the binds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: u8,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("write messages a second, 0 to 10000000".to_owned()),
+    }
+}
+
+fn parse_account(text: &str) -> Result<(String, String), String> {
+    let (system_id, password) = text.split_once(':').ok_or("write ID:PASSWORD")?;
+    Ok((system_id.to_owned(), password.to_owned()))
+}
+
+fn parse_sender(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 20 && text.bytes().all(|octet| octet.is_ascii_graphic());
+    if fits { Ok(text.to_owned()) } else { Err("at most 20 ASCII characters".to_owned()) }
+}
+
+fn parse_prefix(text: &str) -> Result<String, String> {
+    let fits = text.len() <= template::PREFIX_MAX && text.bytes().all(|octet| octet.is_ascii_digit());
+    if fits { Ok(text.to_owned()) } else { Err(format!("at most {} digits", template::PREFIX_MAX)) }
+}
+
+/// Runs it. Exit 1 when nothing was accepted or receipts are missing.
+pub fn run(args: Args) -> ExitCode {
+    let summary = match load(&args) {
+        Ok(summary) => summary,
+        Err(problem) => {
+            complain(problem);
+            return ExitCode::FAILURE;
+        }
+    };
+    if args.json {
+        println!("{:#}", summary.json());
+    } else {
+        println!("{}", summary.text(Paint::for_stdout()));
+    }
+    match summary.problem() {
+        Some(problem) => {
+            complain(problem);
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
+}
+
+fn load(args: &Args) -> Result<Summary, String> {
+    let targets = targets(args).map_err(|error| error.to_string())?;
+    let run = Arc::new(new_run(args));
+    let mut workers = start_workers(&run, targets, usize::from(args.threads))?;
+    let refused = await_binds(&mut workers);
+    let bells: Vec<Arc<Notify>> = workers.iter().flat_map(|worker| worker.bells.iter().cloned()).collect();
+    match refused.first() {
+        Some(error) if bells.is_empty() => return Err(error.to_string()),
+        Some(error) => complain(format_args!(
+            "{} of {} binds failed, the others go on. The first: {error}",
+            refused.len(),
+            args.binds
+        )),
+        None => {}
+    }
+    let binds = bells.len();
+    let cpu_of_node = || args.node_pid.and_then(|pid| cpu::of_process(&pid.to_string()));
+    let (own_before, node_before, start) = (cpu::of_process("self"), cpu_of_node(), Instant::now());
+    let schedule = (args.rate > 0.0).then(|| Schedule::new(start, args.rate, binds, args.window as usize));
+    let pacer = schedule.map(|schedule| start_pacer(run.clone(), schedule, bells.clone())).transpose()?;
+    workers.iter_mut().for_each(|worker| worker.start(schedule));
+
+    watch(&run, args, start, &bells);
+    let since = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
+    let (own_cpu, node_cpu) = (since(cpu::of_process("self"), own_before), since(cpu_of_node(), node_before));
+    for thread in workers.into_iter().map(|worker| worker.thread).chain(pacer) {
+        if thread.join().is_err() {
+            return Err("a worker thread panicked; the figures would be wrong".to_owned());
+        }
+    }
+    let missing = run.receipts().map(|receipts| receipts.waiting());
+    let unmatched = run.receipts().map_or(0, |receipts| receipts.unmatched());
+    let (tally, window) = (run.tally().clone(), args.window as usize);
+    Ok(Summary { tally, binds, window, rate: args.rate, start, missing, unmatched, own_cpu, node_cpu })
+}
+
+fn new_run(args: &Args) -> Run {
+    let (kind, registered_delivery) = match args.receipts {
+        Switch::On => (BindKind::Transceiver, 1),
+        Switch::Off => (BindKind::Transmitter, 0),
+    };
+    let source = sender(&args.from);
+    let template = Template::new(source, &args.to_prefix, usize::from(args.text_length), registered_delivery);
+    Run::new(kind, args.window as usize, template, args.count.unwrap_or(u64::MAX))
+}
+
+/// A number is international, anything else is a name.
+fn sender(from: &str) -> Address<'_> {
+    if !from.is_empty() && from.bytes().all(|octet| octet.is_ascii_digit()) {
+        Address::new(Address::TON_INTERNATIONAL, Address::NPI_E164, from.as_bytes())
+    } else {
+        Address::new(Address::TON_ALPHANUMERIC, 0, from.as_bytes())
+    }
+}
+
+/// Where each bind goes: over the addresses in turn, and over the accounts.
+fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
+    let one = [None];
+    let addresses: Vec<Option<&str>> = args.smsc.iter().map(|address| Some(address.as_str())).collect();
+    let addresses = if addresses.is_empty() { &one[..] } else { &addresses[..] };
+    let endpoints: Vec<Endpoint> = addresses
+        .iter()
+        .map(|address| Endpoint::new(*address, args.tls, args.ca.clone()))
+        .collect::<Result<_, _>>()?;
+    let default = [(args.system_id.clone(), args.password.clone())];
+    let accounts = if args.account.is_empty() { &default[..] } else { &args.account[..] };
+    let binds = 0..args.binds as usize;
+    Ok(binds
+        .map(|bind| {
+            // All addresses see all accounts, also when there are as many of the one as of the other.
+            let (system_id, password) = accounts[bind / endpoints.len() % accounts.len()].clone();
+            Target { endpoint: endpoints[bind % endpoints.len()].clone(), system_id, password }
+        })
+        .collect())
+}
+
+/// A thread that drives some of the binds.
+struct Worker {
+    thread: JoinHandle<()>,
+    opened: mpsc::Receiver<Vec<Result<Arc<Notify>, ClientError>>>,
+    begin: Option<oneshot::Sender<Begin>>,
+    bells: Vec<Arc<Notify>>,
+    first_bind: usize,
+}
+
+/// The run begins.
+struct Begin {
+    schedule: Option<Schedule>,
+    first_bind: usize,
+}
+
+impl Worker {
+    fn start(&mut self, schedule: Option<Schedule>) {
+        if let Some(begin) = self.begin.take() {
+            // A worker that is gone is found when it is joined.
+            let _ = begin.send(Begin { schedule, first_bind: self.first_bind });
+        }
+    }
+}
+
+fn start_workers(run: &Arc<Run>, targets: Vec<Target>, threads: usize) -> Result<Vec<Worker>, String> {
+    let share = targets.len().div_ceil(threads);
+    let shares: Vec<Vec<Target>> = targets.chunks(share).map(<[Target]>::to_vec).collect();
+    let cannot = |error: std::io::Error| format!("cannot start a worker: {error}");
+    shares
+        .into_iter()
+        .map(|targets| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+            let (opened_tx, opened) = mpsc::channel();
+            let (begin, begin_rx) = oneshot::channel();
+            let run = run.clone();
+            let body = move || runtime.block_on(work(run, targets, opened_tx, begin_rx));
+            let thread = thread::Builder::new().name("load".to_owned()).spawn(body).map_err(cannot)?;
+            Ok(Worker { thread, opened, begin: Some(begin), bells: Vec::new(), first_bind: 0 })
+        })
+        .collect()
+}
+
+/// Waits until all binds are bound or refused; says which were refused.
+fn await_binds(workers: &mut [Worker]) -> Vec<ClientError> {
+    let (mut refused, mut bound) = (Vec::new(), 0);
+    for worker in workers {
+        worker.first_bind = bound;
+        for opened in worker.opened.recv().unwrap_or_default() {
+            match opened {
+                Ok(bell) => worker.bells.push(bell),
+                Err(error) => refused.push(error),
+            }
+        }
+        bound += worker.bells.len();
+    }
+    refused
+}
+
+/// Opens the binds, tells of it, waits for the beginning, and drives them until the run is over.
+async fn work(
+    run: Arc<Run>,
+    targets: Vec<Target>,
+    opened: mpsc::Sender<Vec<Result<Arc<Notify>, ClientError>>>,
+    begin: oneshot::Receiver<Begin>,
+) {
+    let mut opening = JoinSet::new();
+    for target in targets {
+        opening.spawn(LoadBind::open(run.clone(), target, Arc::new(Notify::new())));
+    }
+    let (mut binds, mut results) = (Vec::new(), Vec::new());
+    while let Some(joined) = opening.join_next().await {
+        match joined {
+            Ok(Ok(bind)) => {
+                results.push(Ok(bind.bell()));
+                binds.push(bind);
+            }
+            Ok(Err(error)) => results.push(Err(error)),
+            Err(error) => results.push(Err(ClientError::Lost(error.to_string()))),
+        }
+    }
+    let _ = opened.send(results);
+    let Ok(Begin { schedule, first_bind }) = begin.await else { return };
+    let mut working = JoinSet::new();
+    for (index, bind) in binds.into_iter().enumerate() {
+        working.spawn(bind.work(schedule.map(|schedule| schedule.cursor(first_bind + index))));
+    }
+    while working.join_next().await.is_some() {}
+}
+
+/// Rings each bind when messages of its are due.
+fn start_pacer(run: Arc<Run>, schedule: Schedule, bells: Vec<Arc<Notify>>) -> Result<JoinHandle<()>, String> {
+    let pace = move || {
+        let (mut number, mut due_binds) = (0, vec![false; bells.len()]);
+        while run.phase() == Phase::Sending {
+            // In steps, so that the end of the run is noticed at low rates too.
+            let due = schedule.due(number);
+            let wait = due.saturating_duration_since(Instant::now());
+            thread::sleep(wait.min(Duration::from_millis(100)));
+            let now = Instant::now();
+            while schedule.due(number) <= now {
+                due_binds[schedule.bind_of(number)] = true;
+                number += 1;
+            }
+            for (bind, due) in due_binds.iter_mut().enumerate().filter(|(_, due)| **due) {
+                *due = false;
+                bells[bind].notify_one();
+            }
+        }
+    };
+    thread::Builder::new().name("pacer".to_owned()).spawn(pace).map_err(|error| format!("cannot start the pacer: {error}"))
+}
+
+/// Lets the run take its course: sending, draining, over.
+fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
+    let mut progress = Progress::new(start);
+    let send_until = start
+        + match (args.duration, args.count) {
+            (Some(duration), _) => duration,
+            (None, Some(_)) => COUNT_PATIENCE,
+            (None, None) => Duration::from_secs(10),
+        };
+    while Instant::now() < send_until && !run.is_all_claimed() {
+        thread::sleep(WATCH_EVERY);
+        progress.show(run, "sending");
+    }
+    enter(run, Phase::Draining, bells);
+    let drain_until = Instant::now() + args.drain;
+    while Instant::now() < drain_until && (run.outstanding() > 0 || run.receipts_waiting() > 0) {
+        thread::sleep(WATCH_EVERY);
+        progress.show(run, "draining");
+    }
+    enter(run, Phase::Over, bells);
+    progress.line.clear();
+}
+
+fn enter(run: &Run, phase: Phase, bells: &[Arc<Notify>]) {
+    run.enter(phase);
+    bells.iter().for_each(|bell| bell.notify_one());
+}
+
+/// The live line.
+struct Progress {
+    line: LiveLine,
+    shown: Instant,
+    start: Instant,
+    accepted: u64,
+    receipts: u64,
+}
+
+impl Progress {
+    fn new(start: Instant) -> Self {
+        Self { line: LiveLine::new(), shown: start, start, accepted: 0, receipts: 0 }
+    }
+
+    fn show(&mut self, run: &Run, what: &str) {
+        let now = Instant::now();
+        let elapsed = now - self.shown;
+        if !self.line.is_on() || elapsed < SHOW_EVERY {
+            return;
+        }
+        let (accepted, receipts, refused, p99) = {
+            let tally = run.tally();
+            (tally.accepted, tally.receipts, tally.refusals(), tally.response_quantile(0.99))
+        };
+        let rate = |now: u64, before: u64| terminal::count(((now - before) as f64 / elapsed.as_secs_f64()).round() as u64);
+        self.line.show(&format!(
+            "{what} {}  accepted {}/s  receipts {}/s  waiting {}  refused {}  p99 {}",
+            terminal::duration(now - self.start),
+            rate(accepted, self.accepted),
+            rate(receipts, self.receipts),
+            terminal::count(run.outstanding() as u64 + run.receipts_waiting()),
+            terminal::count(refused),
+            terminal::duration(p99),
+        ));
+        (self.shown, self.accepted, self.receipts) = (now, accepted, receipts);
+    }
+}

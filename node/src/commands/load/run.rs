@@ -1,0 +1,143 @@
+//! What the binds of a run share: its phase, its counts, and the number of the next message.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use smsc_proto::smpp::pdu::BindKind;
+
+use super::receipts::Receipts;
+use super::tally::Tally;
+use super::template::Template;
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Messages go out.
+    Sending = 0,
+    /// No more messages; responses and receipts are waited for.
+    Draining = 1,
+    /// Unbind.
+    Over = 2,
+}
+
+/// One run, as all its binds see it.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// As what to bind.
+    pub(super) kind: BindKind,
+    /// The window of each bind.
+    pub(super) window: usize,
+    /// What is sent.
+    pub(super) template: Template,
+    phase: AtomicU8,
+    outstanding: AtomicUsize,
+    next: AtomicU64,
+    count: u64,
+    tally: Mutex<Tally>,
+    receipts: Option<Mutex<Receipts>>,
+}
+
+impl Run {
+    /// A run of at most `count` messages.
+    pub(super) fn new(kind: BindKind, window: usize, template: Template, count: u64) -> Self {
+        let receipts = (kind != BindKind::Transmitter).then(|| Mutex::new(Receipts::new()));
+        Self {
+            kind,
+            window,
+            template,
+            phase: AtomicU8::new(Phase::Sending as u8),
+            outstanding: AtomicUsize::new(0),
+            next: AtomicU64::new(0),
+            count,
+            tally: Mutex::new(Tally::new()),
+            receipts,
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Sending,
+            1 => Phase::Draining,
+            _ => Phase::Over,
+        }
+    }
+
+    /// The next phase begins; the binds are to be woken.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Takes the numbers of up to `wanted` messages of an unpaced run: the first, and how many there are.
+    pub(super) fn claim(&self, wanted: usize) -> (u64, usize) {
+        if wanted == 0 || self.is_all_claimed() {
+            return (0, 0);
+        }
+        let first = self.next.fetch_add(wanted as u64, Ordering::Relaxed);
+        (first, self.count.saturating_sub(first).min(wanted as u64) as usize)
+    }
+
+    /// Whether that message of a paced run is still one of the run.
+    pub(super) fn claim_number(&self, number: u64) -> bool {
+        let within = number < self.count;
+        if within {
+            self.next.fetch_add(1, Ordering::Relaxed);
+        }
+        within
+    }
+
+    /// Whether every message of the run has gone out or is about to.
+    pub(super) fn is_all_claimed(&self) -> bool {
+        self.next.load(Ordering::Relaxed) >= self.count
+    }
+
+    /// More requests wait for their responses.
+    pub(super) fn sent(&self, number: usize) {
+        self.outstanding.fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// Fewer do.
+    pub(super) fn settled(&self, number: usize) {
+        self.outstanding.fetch_sub(number, Ordering::Relaxed);
+    }
+
+    /// How many wait.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// The counts. Held for one batch, never over an await.
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What waits for receipts; `None` when none are asked for. Taken after the tally where both are needed.
+    pub(super) fn receipts(&self) -> Option<MutexGuard<'_, Receipts>> {
+        self.receipts.as_ref().map(|receipts| receipts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many messages wait for their receipts.
+    pub(super) fn receipts_waiting(&self) -> u64 {
+        self.receipts().map_or(0, |receipts| receipts.waiting())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smsc_proto::address::Address;
+
+    use super::*;
+
+    #[test]
+    fn no_more_messages_are_claimed_than_the_run_has() {
+        let run = Run::new(BindKind::Transceiver, 10, Template::new(Address::default(), "46", 1, 1), 25);
+        assert_eq!(run.claim(10), (0, 10));
+        assert_eq!(run.claim(10), (10, 10));
+        assert!(!run.is_all_claimed());
+        assert_eq!(run.claim(10), (20, 5));
+        assert!(run.is_all_claimed());
+        assert_eq!(run.claim(10).1, 0);
+        assert!(run.claim_number(24) && !run.claim_number(25));
+    }
+}

@@ -1,0 +1,51 @@
+//! Keys that are read and have no effect yet: `smsc check` and the start of the node say so.
+//!
+//! This is the only list of them. Whoever gives a key its effect takes it off.
+
+use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ProxyProtocol, ReceiptPdu, SettleMode};
+
+/// A key that was given and does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Such as `account[0].outbind`.
+    pub key: String,
+    /// What to expect of it.
+    pub note: &'static str,
+}
+
+const LATER: &str = "takes effect in a later release";
+
+impl Config {
+    /// The keys of this configuration that differ from their defaults and have no effect in this release.
+    pub fn without_effect(&self) -> Vec<Pending> {
+        let mut keys = Vec::new();
+        let mut add = |given: bool, key: String| {
+            if given {
+                keys.push(Pending { key, note: LATER });
+            }
+        };
+        for (index, listener) in self.listener.iter().enumerate() {
+            add(listener.proxy_protocol != ProxyProtocol::Off, format!("listener[{index}].proxy_protocol"));
+            add(!listener.trusted_proxies.is_empty(), format!("listener[{index}].trusted_proxies"));
+        }
+        for (index, account) in self.account.iter().enumerate() {
+            add(account.outbind.is_some(), format!("account[{index}].outbind"));
+            add(account.alphabet != Alphabet::Gsm7, format!("account[{index}].alphabet"));
+            add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
+            add(account.tlv != AccountTlv::default(), format!("account[{index}].tlv"));
+        }
+        for (index, operator) in self.operator.iter().enumerate() {
+            add(operator.exclusive, format!("operator[{index}].exclusive"));
+            add(operator.settle != SettleMode::Durable, format!("operator[{index}].settle"));
+            add(operator.alphabet != Alphabet::Gsm7, format!("operator[{index}].alphabet"));
+            add(operator.long_messages != LongMessages::Keep, format!("operator[{index}].long_messages"));
+        }
+        add(self.router.mo_no_route != MoNoRoute::Refuse, "router.mo_no_route".to_owned());
+        add(self.store.postgres.is_some(), "store.postgres".to_owned());
+        add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
+        add(self.http.token_file.is_some(), "http.token_file".to_owned());
+        add(self.cdr.is_some(), "cdr".to_owned());
+        add(self.telemetry.otlp_endpoint.is_some(), "telemetry.otlp_endpoint".to_owned());
+        keys
+    }
+}

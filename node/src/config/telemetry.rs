@@ -1,0 +1,58 @@
+//! `[telemetry]`: logs, metrics and traces.
+
+use serde::Deserialize;
+
+/// What the node says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// How a line looks.
+    pub log_format: LogFormat,
+    /// What is written at least; `debug` and `trace` cost throughput.
+    pub log_level: LogLevel,
+    /// Whether handset numbers are written only in part.
+    pub mask_numbers: bool,
+    /// Accounts with metric labels of their own, the first ones that bind; the rest is `_other`. Each costs about a
+    /// dozen time series.
+    pub accounts_max: u32,
+    /// Where traces go.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            log_format: LogFormat::Json,
+            log_level: LogLevel::Info,
+            mask_numbers: true,
+            accounts_max: 1_000,
+            otlp_endpoint: None,
+        }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// The least that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What may.
+    Warn,
+    /// What happens.
+    Info,
+    /// What is decided.
+    Debug,
+    /// Everything.
+    Trace,
+}

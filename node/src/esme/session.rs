@@ -1,0 +1,417 @@
+//! The actor of one connection of an ESME.
+//!
+//! Owns the socket and its [`Session`](smsc_proto::session::Session) value. The store sends it `Accepted`, `Leased`,
+//! `Settled` and `Ring`; the shutdown sends [`Drain`]. Its mailbox is bounded by its credits: one answer per batch that it
+//! asked for, one ring per partition. When it stops, what it had written without an answer is settled as lost and sent
+//! again; messages that it submitted and that were not answered are kept all the same.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use smsc_proto::session::{CloseReason, Event, Role, Session, SessionState};
+use smsc_proto::smpp::command_id::CommandId;
+use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
+use smsc_proto::timestamp::Timestamp;
+use smsc_router::outcome::{self, Meaning};
+use smsc_store::{
+    Accept, Accepted, Holder, Lease, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
+    Settlement,
+};
+
+use super::account::Account;
+use super::bind::{self, Decision};
+use super::deliver::deliver;
+use super::listener::Place;
+use super::refusal::Refusal;
+use super::submit::{Submitter, admit};
+use crate::by_partition::ByPartition;
+use crate::puller::Puller;
+use crate::services::Services;
+use crate::shutdown::Drain;
+use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
+use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
+
+/// When a receipt or MO message that an ESME would not take now is offered again.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// One connection of an ESME.
+pub struct EsmeSession {
+    services: Arc<Services>,
+    holder: Holder,
+    wire: Wire<Lease>,
+    bound: Option<Bound>,
+    submits: ByPartition<NewMessage>,
+    outcomes: ByPartition<Settlement>,
+    // When the batches left that the store has not answered yet.
+    asked: VecDeque<Instant>,
+    draining: bool,
+    // UTC at the beginning of this turn.
+    utc: Timestamp,
+    listener: ListenerMetrics,
+    // Keeps the count of connections of this thread right, whatever ends the actor.
+    _place: Place,
+}
+
+/// What a bound session has more than a connected one.
+struct Bound {
+    account: Arc<Account>,
+    kind: BindKind,
+    puller: Option<Puller>,
+    metrics: SessionMetrics,
+}
+
+impl EsmeSession {
+    /// Starts the actor on the current thread for a connection whose TLS handshake is done.
+    pub fn start_on(services: Arc<Services>, socket: Socket, peer: SocketAddr, place: Place, listener: ListenerMetrics) {
+        let session = Session::new(services.config.session_options(Role::Mc), Instant::now());
+        let options = WireOptions {
+            pdu_size_max: services.config.session.pdu_size_max.as_usize(),
+            pdu_read: services.config.session.pdu_read,
+            write_stall: services.config.session.response,
+        };
+        Self {
+            holder: services.new_holder(),
+            wire: Wire::new(socket, peer, session, options),
+            bound: None,
+            submits: ByPartition::default(),
+            outcomes: ByPartition::default(),
+            asked: VecDeque::new(),
+            draining: false,
+            utc: services.now(),
+            listener,
+            services,
+            _place: place,
+        }
+        .start();
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event<Lease>, ctx: &mut Context<Self>) {
+        match event {
+            Event::BindRequested { kind, bind, sequence_number } => {
+                self.handle_bind(now, kind, &bind, sequence_number, ctx);
+            }
+            Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
+            Event::Response { mark, status, pdu: _ } | Event::LateResponse { mark, status, pdu: _ } => {
+                self.settle(mark, outcome_of(status, self.utc));
+            }
+            Event::Unanswered { mark } => {
+                self.settle(mark, Outcome::Unanswered { retry_at: self.utc.plus(RETRY_AFTER) });
+            }
+            Event::UnbindRequested => self.wire.session.confirm_unbind(),
+            Event::Closed(reason) => self.closed(reason),
+            // Ours is the MC's side: we never bind here.
+            Event::Bound { .. } | Event::BindRefused(_) => {}
+        }
+    }
+
+    fn handle_bind(
+        &mut self,
+        now: Instant,
+        kind: BindKind,
+        bind: &Bind,
+        sequence_number: u32,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.draining {
+            self.refuse_bind(now, kind, None, sequence_number, CommandStatus::ESME_RBINDFAIL, true);
+            return;
+        }
+        match bind::decide(&self.services, self.wire.peer.ip(), bind) {
+            Decision::Now(verdict) => self.answer_bind(now, kind, sequence_number, verdict, ctx),
+            Decision::Later(verdict) => {
+                let answer = verdict.into_actor(self).map(move |verdict, session, ctx| {
+                    session.answer_bind(Instant::now(), kind, sequence_number, verdict, ctx);
+                });
+                ctx.spawn(answer);
+            }
+        }
+    }
+
+    fn answer_bind(
+        &mut self,
+        now: Instant,
+        kind: BindKind,
+        sequence_number: u32,
+        verdict: Result<Arc<Account>, bind::Refused>,
+        ctx: &mut Context<Self>,
+    ) {
+        let account = match verdict {
+            Ok(account) => account,
+            Err(refused) => {
+                let account = refused.account.map(|name| name.as_str());
+                self.refuse_bind(now, kind, account, sequence_number, refused.status, false);
+                return;
+            }
+        };
+        let binds_max = account.config.binds_max as usize;
+        if let Err(refused) = self.services.directory.bind(self.holder, account.name, binds_max) {
+            tracing::warn!(event = "session.bind", account = %account.name, status = "ESME_RBINDFAIL", "{refused}");
+            let name = Some(account.name.as_str());
+            // ALYBND would count as bound with Kannel (Q25): RBINDFAIL, and close.
+            self.refuse_bind(now, kind, name, sequence_number, CommandStatus::ESME_RBINDFAIL, true);
+            return;
+        }
+        self.wire.session.set_requests_max(account.config.window_max as usize);
+        self.wire.session.set_window_size_max(account.config.deliver_window as usize);
+        self.wire.session.accept_bind(now, sequence_number);
+        let metrics = SessionMetrics::esme(account.name.as_str(), kind);
+        metrics.bound(CommandStatus::ESME_ROK);
+        tracing::info!(event = "session.bind", account = %account.name, bind = ?kind, peer = %self.wire.peer, status = "ESME_ROK");
+        let puller = (kind != BindKind::Transmitter).then(|| Puller::new(account.config.deliver_window));
+        if puller.is_some() {
+            let outbox = Outbox::Account(account.name);
+            let ring = ctx.address().recipient();
+            self.services.store.register(Register { outbox, holder: self.holder, ring });
+        }
+        self.bound = Some(Bound { account, kind, puller, metrics });
+    }
+
+    fn refuse_bind(
+        &mut self,
+        now: Instant,
+        kind: BindKind,
+        account: Option<&'static str>,
+        sequence_number: u32,
+        status: CommandStatus,
+        close: bool,
+    ) {
+        SessionMetrics::bind_refused(account, kind, status);
+        tracing::warn!(event = "session.bind", account, peer = %self.wire.peer, status = status.name(), "bind refused");
+        self.wire.session.refuse_bind(now, sequence_number, status, close);
+    }
+
+    fn handle_request(&mut self, sequence_number: u32, pdu: Pdu) {
+        match pdu {
+            Pdu::SubmitSm(sm) => {
+                if let Err(refusal) = self.submit(sequence_number, &sm) {
+                    self.refuse_submit(sequence_number, refusal);
+                }
+            }
+            // Known, allowed in this state, and not offered yet (S4).
+            _ => self.wire.session.nack(sequence_number, CommandStatus::ESME_RINVCMDID),
+        }
+    }
+
+    fn submit(&mut self, sequence_number: u32, sm: &SmBody) -> Result<(), Refusal> {
+        // The session core lets nobody submit who is not bound.
+        let Some(bound) = &self.bound else { return Err(Refusal::Draining) };
+        if self.draining {
+            return Err(Refusal::Draining);
+        }
+        if !bound.account.take_permit() {
+            return Err(Refusal::Throttled);
+        }
+        let submitter = Submitter {
+            interface_version: self.wire.session.peer_version(),
+            peer: self.wire.peer.ip(),
+            bind: bound.kind,
+        };
+        let routes = self.services.router.snapshot();
+        let message = admit(&bound.account, submitter, &routes, self.utc, sequence_number, sm)?;
+        let partition = self.services.store.partition_for(message.destination);
+        self.submits.push(partition, message);
+        Ok(())
+    }
+
+    fn refuse_submit(&mut self, sequence_number: u32, refusal: Refusal) {
+        if let Some(bound) = &self.bound {
+            bound.metrics.rejected(refusal.reason());
+        }
+        self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, refusal.status(), b"");
+    }
+
+    fn settle(&mut self, lease: Lease, outcome: Outcome) {
+        self.outcomes.push(lease.partition, Settlement { lease, outcome });
+    }
+
+    /// Hands over what one turn has gathered: one message per partition.
+    fn flush(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        let store = &self.services.store;
+        for (partition, items) in self.submits.take() {
+            let accept = Accept { reply: ctx.address().recipient(), items };
+            if let Err(refused) = store.accept(partition, accept).inspect(|()| self.asked.push_back(now)) {
+                for message in refused.items {
+                    let status = Refusal::QueueFull.status();
+                    self.wire.session.respond(message.tag, CommandId::SUBMIT_SM, status, b"");
+                    if let Some(bound) = &self.bound {
+                        bound.metrics.rejected(Refusal::QueueFull.reason());
+                    }
+                }
+            }
+        }
+        let over = self.wire.session.state() == SessionState::Closed;
+        for (partition, items) in self.outcomes.take() {
+            let reply = (!over).then(|| ctx.address().recipient());
+            store.settle(partition, Settle { holder: self.holder, items, reply });
+        }
+    }
+
+    fn pull(&mut self, ctx: &mut Context<Self>) {
+        let Some(bound) = &mut self.bound else { return };
+        let Some(puller) = &mut bound.puller else { return };
+        while let Some((partition, room)) = puller.next_pull(u32::MAX) {
+            let outbox = Outbox::Account(bound.account.name);
+            let reply = ctx.address().recipient();
+            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, reply });
+        }
+    }
+
+    fn closed(&mut self, reason: CloseReason) {
+        let retry_at = self.utc;
+        for lease in self.wire.session.take_outstanding() {
+            self.settle(lease, Outcome::LinkLost { retry_at });
+        }
+        match &self.bound {
+            Some(bound) => {
+                bound.metrics.closed(reason);
+                tracing::info!(event = "session.close", account = %bound.account.name, peer = %self.wire.peer, ?reason);
+            }
+            // A handshake or a probe without a word of SMPP is nothing to worry about (Q1).
+            None => tracing::debug!(event = "session.close", peer = %self.wire.peer, ?reason),
+        }
+    }
+
+    fn drain_if_idle(&mut self, now: Instant) {
+        if !self.draining {
+            return;
+        }
+        let idle = self.wire.session.unanswered_requests() == 0
+            && self.bound.as_ref().and_then(|bound| bound.puller.as_ref()).is_none_or(|puller| puller.in_use() == 0);
+        if idle {
+            self.wire.session.unbind(now);
+        }
+    }
+}
+
+impl Edge for EsmeSession {
+    type Mark = Lease;
+
+    fn wire(&mut self) -> &mut Wire<Lease> {
+        &mut self.wire
+    }
+
+    fn handle_events(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
+        self.utc = self.services.now();
+        while let Some(event) = self.wire.session.poll_event() {
+            self.handle_event(now, event, ctx);
+        }
+        self.flush(now, ctx);
+        self.pull(ctx);
+        self.drain_if_idle(now);
+        if let Some(bound) = &self.bound {
+            bound.metrics.count(&mut self.wire.session);
+        }
+        None
+    }
+
+    fn wire_ended(&mut self, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
+impl Actor for EsmeSession {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.services.directory.connected(self.holder, ctx.address());
+        self.listener.opened();
+        ctx.spawn(Pump::new());
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        // Outcomes of this session were sent before: the lane to the partition keeps their order.
+        self.services.store.release(Release { holder: self.holder });
+        self.services.directory.closed(self.holder);
+        self.listener.closed();
+        if let Some(bound) = &self.bound {
+            bound.metrics.ended();
+        }
+    }
+}
+
+impl Handler<Accepted> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        let mut count = 0;
+        let mut digits = itoa::Buffer::new();
+        for (sequence_number, result) in accepted.items {
+            match result {
+                Ok(message_id) => {
+                    count += 1;
+                    let id = digits.format(message_id.as_u64()).as_bytes();
+                    self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, CommandStatus::ESME_ROK, id);
+                }
+                Err(refusal) => self.refuse_submit(sequence_number, refusal.into()),
+            }
+        }
+        if let Some(bound) = &self.bound {
+            bound.metrics.accepted(count);
+            if let Some(asked) = self.asked.pop_front() {
+                bound.metrics.answered(asked.elapsed());
+            }
+        }
+    }
+}
+
+impl Handler<Ring> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, ring: Ring, _: &mut Context<Self>) {
+        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+            puller.ring(ring.partition);
+        }
+    }
+}
+
+impl Handler<Leased> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased, _: &mut Context<Self>) {
+        let count = u32::try_from(leased.items.len()).unwrap_or(u32::MAX);
+        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+            puller.leased(leased.partition, leased.room, count);
+        }
+        let Some(account) = self.bound.as_ref().map(|bound| bound.account.clone()) else { return };
+        let now = Instant::now();
+        for delivery in leased.items {
+            if deliver(&mut self.wire.session, &account, now, &delivery).is_err() {
+                self.settle(delivery.lease, Outcome::NotSent);
+            }
+        }
+    }
+}
+
+impl Handler<Settled> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, settled: Settled, _: &mut Context<Self>) {
+        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+            puller.settled(settled.count);
+        }
+    }
+}
+
+impl Handler<Drain> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Context<Self>) {
+        self.draining = true;
+        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+            puller.stop();
+        }
+    }
+}
+
+/// What an ESME's answer to a receipt or MO message means for it (S51).
+fn outcome_of(status: CommandStatus, now: Timestamp) -> Outcome {
+    match outcome::deliver(status) {
+        Meaning::Accepted => Outcome::Delivered,
+        Meaning::Retry | Meaning::Throttled | Meaning::Next => Outcome::Retry { at: now.plus(RETRY_AFTER), status },
+        Meaning::Refused { state, error } => Outcome::Refused { status, state, error },
+    }
+}

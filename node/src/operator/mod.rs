@@ -1,0 +1,19 @@
+//! The operator edge: links on which we are the ESME.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`link`] | the actor that keeps one link up |
+//! | [`session`] | the actor of one connection |
+//! | [`profile`] | what we know about an operator, ready for use |
+//! | [`connect`] | from an address to a socket, with TLS where configured |
+//! | [`reconnect`] | how long to wait before the next try (pure) |
+//! | [`submit`] | a leased message becomes a submit_sm; its response an outcome |
+//! | [`deliver`] | a deliver_sm becomes a receipt or an MO message to keep |
+
+pub mod connect;
+pub mod deliver;
+pub mod link;
+pub mod profile;
+pub mod reconnect;
+pub mod session;
+pub mod submit;

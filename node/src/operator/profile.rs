@@ -1,0 +1,49 @@
+//! What we know about an operator, ready for use by its links.
+
+use smsc_router::operator_id::IdTransforms;
+use smsc_router::outcome::OutcomeTable;
+use smsc_router::retry::RetrySchedule;
+use smsc_store::Name;
+
+use super::connect::LinkTls;
+use crate::config::{self, Receipts, SettleMode};
+
+/// An operator: its configuration, and tables made of it.
+pub struct Profile {
+    /// Its name.
+    pub name: Name,
+    /// Its configuration.
+    pub config: config::Operator,
+    /// What its answers mean.
+    pub outcomes: OutcomeTable,
+    /// When a message is tried again.
+    pub retry: RetrySchedule,
+    /// How its ids are compared.
+    pub ids: IdTransforms,
+    /// TLS towards it.
+    pub tls: Option<LinkTls>,
+}
+
+impl Profile {
+    /// The profile of this configuration.
+    pub fn new(config: config::Operator, tls: Option<LinkTls>) -> Self {
+        Self {
+            name: Name::intern(&config.name),
+            outcomes: config.outcome_table(),
+            retry: config.retry_schedule(),
+            ids: config.id_transforms(),
+            tls,
+            config,
+        }
+    }
+
+    /// Whether it returns receipts.
+    pub fn receipts_expected(&self) -> bool {
+        self.config.receipts == Receipts::Always
+    }
+
+    /// Whether the window's place is free again at the response already, before the outcome is durable.
+    pub fn settles_behind(&self) -> bool {
+        self.config.settle == SettleMode::Behind
+    }
+}

@@ -1,0 +1,372 @@
+//! The actor of one connection to an operator: binds, pulls what waits for the operator and sends it, takes receipts and
+//! MO messages.
+//!
+//! Owns the socket and its [`Session`] value. The store sends it `Accepted`, `Leased`, `Settled`, `ReceiptsRecorded` and
+//! `Ring`; its [`OperatorLink`] sends [`Drain`]. Its mailbox is bounded by its credits: one answer per batch that it asked
+//! for, one ring per partition. It lives as long as its socket, so that an answer of the store can never reach a later
+//! connection. When it stops, what was written and not answered has been settled as lost: the store sends it again (at
+//! most one window) and never forgets it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use smsc_proto::session::{CloseReason, Event, Role, SendError, Session, SessionState, VERSION_3_4};
+use smsc_proto::smpp::command_id::CommandId;
+use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu};
+use smsc_proto::timestamp::Timestamp;
+use smsc_router::messages::LinkChanged;
+use smsc_router::throttle::Throttle;
+use smsc_store::{
+    Accept, Accepted, Holder, Leased, NewMessage, OperatorReceipt, Outbox, Outcome, Pull, ReceiptsRecorded,
+    RecordReceipts, Register, Release, Ring, Settle, Settled, Settlement,
+};
+
+use super::deliver::{self, Delivered};
+use super::link::{OperatorLink, SessionEnded};
+use super::profile::Profile;
+use super::submit::{self, Attempt};
+use crate::by_partition::ByPartition;
+use crate::puller::Puller;
+use crate::services::Services;
+use crate::shutdown::Drain;
+use crate::telemetry::metrics::LinkMetrics;
+use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
+
+/// One connection to an operator.
+pub struct OperatorSession {
+    services: Arc<Services>,
+    profile: Arc<Profile>,
+    kind: BindKind,
+    link: Addr<OperatorLink>,
+    holder: Holder,
+    wire: Wire<Attempt>,
+    puller: Puller,
+    throttle: Throttle,
+    metrics: LinkMetrics,
+    bound_at: Option<Instant>,
+    // UTC at the beginning of this turn.
+    utc: Timestamp,
+    draining: bool,
+    receipts: Vec<OperatorReceipt>,
+    messages: ByPartition<NewMessage>,
+    outcomes: ByPartition<Settlement>,
+}
+
+impl OperatorSession {
+    /// Starts the actor on the current thread for a connection whose TLS handshake is done, and says bind.
+    pub fn start_on(
+        services: Arc<Services>,
+        profile: Arc<Profile>,
+        kind: BindKind,
+        link: Addr<OperatorLink>,
+        socket: Socket,
+        peer: SocketAddr,
+    ) -> Result<Addr<Self>, SendError> {
+        let now = Instant::now();
+        let config = &services.config;
+        let mut options = config.session_options(Role::Esme);
+        options.window_size_max = profile.config.window as usize;
+        let mut session = Session::new(options, now);
+        session.bind(now, kind, &bind(&profile))?;
+        let options = WireOptions {
+            pdu_size_max: config.session.pdu_size_max.as_usize(),
+            pdu_read: config.session.pdu_read,
+            write_stall: config.session.response,
+        };
+        let session = Self {
+            holder: services.new_holder(),
+            wire: Wire::new(socket, peer, session, options),
+            puller: Puller::new(profile.config.window),
+            throttle: Throttle::new(profile.config.throughput_max, now),
+            metrics: LinkMetrics::new(&profile.config.name),
+            services,
+            profile,
+            kind,
+            link,
+            bound_at: None,
+            utc: Timestamp::default(),
+            draining: false,
+            receipts: Vec::new(),
+            messages: ByPartition::default(),
+            outcomes: ByPartition::default(),
+        };
+        Ok(session.start())
+    }
+
+    fn pulls(&self) -> bool {
+        self.kind != BindKind::Receiver
+    }
+
+    fn handle_event(&mut self, event: Event<Attempt>, ctx: &mut Context<Self>) {
+        match event {
+            Event::Bound { interface_version } => self.bound(interface_version, ctx),
+            Event::BindRefused(status) => {
+                tracing::warn!(event = "link.bind", link = %self.profile.name, status = status.name(), "the operator refused our bind");
+            }
+            Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, &pdu),
+            Event::Response { mark, status, pdu } => {
+                self.respond_to(mark, status, pdu.as_ref());
+                self.free_place_behind();
+            }
+            Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref()),
+            Event::Unanswered { mark } => {
+                self.metrics.attempts("timeout", 1);
+                let retry_at = self.profile.retry.next(mark.number, self.utc);
+                self.settle(mark, Outcome::Unanswered { retry_at });
+                self.free_place_behind();
+            }
+            Event::UnbindRequested => {
+                self.puller.stop();
+                self.wire.session.confirm_unbind();
+            }
+            Event::Closed(reason) => self.closed(reason),
+            // The MC's side: nobody binds to us here.
+            Event::BindRequested { .. } => {}
+        }
+    }
+
+    fn bound(&mut self, interface_version: Option<u8>, ctx: &mut Context<Self>) {
+        self.bound_at = Some(Instant::now());
+        tracing::info!(event = "link.bind", link = %self.profile.name, bind = ?self.kind, peer = %self.wire.peer, interface_version, status = "ESME_ROK");
+        self.metrics.bound(true);
+        if !self.pulls() {
+            return;
+        }
+        let (outbox, holder) = (Outbox::Operator(self.profile.name), self.holder);
+        self.services.router_actor.do_send(LinkChanged { operator: self.profile.name, bound: true });
+        self.services.store.register(Register { outbox, holder, ring: ctx.address().recipient() });
+    }
+
+    fn handle_request(&mut self, sequence_number: u32, pdu: &Pdu) {
+        let Pdu::DeliverSm(sm) = pdu else {
+            // alert_notification and outbind ask for no answer; everything else is not offered yet (S4).
+            if !matches!(pdu, Pdu::AlertNotification(_) | Pdu::Outbind(_)) {
+                self.wire.session.nack(sequence_number, CommandStatus::ESME_RINVCMDID);
+            }
+            return;
+        };
+        let peer = self.wire.peer.ip();
+        match deliver::read(&self.services, &self.profile, peer, sequence_number, self.utc, sm) {
+            Ok(Delivered::Receipt(receipt)) => self.receipts.push(receipt),
+            Ok(Delivered::Message(message)) => {
+                let partition = self.services.store.partition_for(message.destination);
+                self.messages.push(partition, message);
+            }
+            Err(status) => {
+                tracing::warn!(event = "link.deliver", link = %self.profile.name, status = status.name(), "deliver_sm not taken");
+                self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+            }
+        }
+    }
+
+    fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, pdu: Option<&Pdu>) {
+        let (outcome, slow_down) = submit::outcome(&self.profile, attempt, status, pdu, self.utc);
+        if slow_down {
+            self.throttle.slow_down(Instant::now());
+        }
+        self.metrics.attempts(submit::result_label(&outcome), 1);
+        self.settle(attempt, outcome);
+    }
+
+    fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome });
+    }
+
+    fn closed(&mut self, reason: CloseReason) {
+        let lost = self.wire.session.take_outstanding();
+        tracing::warn!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason, outstanding = lost.len());
+        let was_bound = self.bound_at.is_some();
+        for attempt in lost {
+            let retry_at = self.profile.retry.next(attempt.number, self.utc);
+            self.settle(attempt, Outcome::LinkLost { retry_at });
+        }
+        if was_bound {
+            self.metrics.bound(false);
+            if self.pulls() {
+                self.services.router_actor.do_send(LinkChanged { operator: self.profile.name, bound: false });
+            }
+        }
+    }
+
+    /// `settle = "behind"`: the place in the window is free at the response, not at its durability.
+    fn free_place_behind(&mut self) {
+        if self.profile.settles_behind() {
+            self.puller.settled(1);
+        }
+    }
+
+    /// Hands over what one turn has gathered: one message per partition and kind.
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let store = &self.services.store;
+        for (partition, items) in self.messages.take() {
+            let accept = Accept { reply: ctx.address().recipient(), items };
+            if let Err(refused) = store.accept(partition, accept) {
+                for message in refused.items {
+                    let status = CommandStatus::ESME_RX_T_APPN;
+                    self.wire.session.respond(message.tag, CommandId::DELIVER_SM, status, b"");
+                }
+            }
+        }
+        if !self.receipts.is_empty() {
+            let items = std::mem::take(&mut self.receipts);
+            store.receipts(RecordReceipts { reply: ctx.address().recipient(), items });
+        }
+        let over = self.wire.session.state() == SessionState::Closed;
+        for (partition, items) in self.outcomes.take() {
+            let reply = (!over).then(|| ctx.address().recipient());
+            store.settle(partition, Settle { holder: self.holder, items, reply });
+        }
+    }
+
+    /// Pulls as much as window and pace allow; returns when the pace allows more.
+    fn pull(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
+        loop {
+            let wanted = self.puller.wanted();
+            if wanted == 0 {
+                return None;
+            }
+            let granted = u32::try_from(self.throttle.take(wanted as usize, now)).unwrap_or(wanted);
+            let Some((partition, room)) = self.puller.next_pull(granted) else {
+                return self.throttle.ready_at(now);
+            };
+            let outbox = Outbox::Operator(self.profile.name);
+            let reply = ctx.address().recipient();
+            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, reply });
+            if granted < wanted {
+                // The partition may hold more than the pace allows now.
+                self.puller.ring(partition);
+                return self.throttle.ready_at(now);
+            }
+        }
+    }
+
+    fn drain_if_idle(&mut self, now: Instant) {
+        if self.draining && self.puller.in_use() == 0 && self.wire.session.unanswered_requests() == 0 {
+            self.wire.session.unbind(now);
+        }
+    }
+}
+
+impl Edge for OperatorSession {
+    type Mark = Attempt;
+
+    fn wire(&mut self) -> &mut Wire<Attempt> {
+        &mut self.wire
+    }
+
+    fn handle_events(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
+        self.utc = self.services.now();
+        while let Some(event) = self.wire.session.poll_event() {
+            self.handle_event(event, ctx);
+        }
+        self.flush(ctx);
+        self.drain_if_idle(now);
+        let deadline = self.pull(now, ctx);
+        self.metrics.count(&mut self.wire.session, self.puller.in_use(), self.profile.config.window);
+        deadline
+    }
+
+    fn wire_ended(&mut self, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
+impl Actor for OperatorSession {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(Pump::new());
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        // Outcomes of this session were sent before: the lane to the partition keeps their order.
+        self.services.store.release(Release { holder: self.holder });
+        self.link.do_send(SessionEnded { bound_for: self.bound_at.map(|since| since.elapsed()) });
+    }
+}
+
+impl Handler<Ring> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, ring: Ring, _: &mut Context<Self>) {
+        self.puller.ring(ring.partition);
+    }
+}
+
+impl Handler<Leased> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased, _: &mut Context<Self>) {
+        let count = u32::try_from(leased.items.len()).unwrap_or(u32::MAX);
+        self.puller.leased(leased.partition, leased.room, count);
+        self.throttle.give_back(leased.room.saturating_sub(count) as usize);
+        let now = Instant::now();
+        for delivery in leased.items {
+            let sent = submit::submit(&self.services, &self.profile, &mut self.wire.session, now, &delivery);
+            if sent.is_err() {
+                let attempt = Attempt { lease: delivery.lease, number: delivery.attempt };
+                self.settle(attempt, Outcome::NotSent);
+                self.free_place_behind();
+            }
+        }
+    }
+}
+
+impl Handler<Settled> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, settled: Settled, _: &mut Context<Self>) {
+        if !self.profile.settles_behind() {
+            self.puller.settled(settled.count);
+        }
+    }
+}
+
+impl Handler<Accepted> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        for (sequence_number, result) in accepted.items {
+            let status = if result.is_ok() { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RX_T_APPN };
+            self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+        }
+    }
+}
+
+impl Handler<ReceiptsRecorded> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, recorded: ReceiptsRecorded, _: &mut Context<Self>) {
+        for (sequence_number, kept) in recorded.items {
+            let status = if kept { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RX_T_APPN };
+            self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+        }
+    }
+}
+
+impl Handler<Drain> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Context<Self>) {
+        self.draining = true;
+        self.puller.stop();
+    }
+}
+
+fn bind(profile: &Profile) -> Bind {
+    let octets = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    let operator = &profile.config;
+    Bind {
+        system_id: octets(&operator.system_id),
+        password: operator.password.as_ref().map(|password| octets(password.expose())).unwrap_or_default(),
+        system_type: octets(&operator.system_type),
+        interface_version: VERSION_3_4,
+        addr_ton: 0,
+        addr_npi: 0,
+        address_range: octets(&operator.address_range),
+    }
+}

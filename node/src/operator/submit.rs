@@ -1,0 +1,107 @@
+//! A leased message becomes a submit_sm; its response becomes an outcome.
+
+use std::time::Instant;
+
+use smsc_proto::address::Address;
+use smsc_proto::session::{SendError, Session};
+use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_proto::smpp::pdu::{Pdu, SmFields};
+use smsc_proto::timestamp::Timestamp;
+use smsc_router::number::normalise;
+use smsc_router::outcome::Meaning;
+use smsc_store::{Lease, LeasedDelivery, Origin, Outcome};
+
+use super::profile::Profile;
+use crate::services::Services;
+
+/// Our mark on a submit_sm: the lease, and which attempt it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The lease that the outcome names.
+    pub lease: Lease,
+    /// 1 for the first: retries follow the schedule by it.
+    pub number: u32,
+}
+
+/// Sends one message to the operator. An error means that nothing was written.
+///
+/// Numbers go out normalised, in international form; we always ask for receipts where the operator has them, since the
+/// final state is ours to know whether the ESME asked or not. Times are ours to keep: the message leaves when it is
+/// due, so it carries no schedule.
+pub fn submit(
+    services: &Services,
+    profile: &Profile,
+    session: &mut Session<Attempt>,
+    now: Instant,
+    delivery: &LeasedDelivery,
+) -> Result<(), SendError> {
+    let Ok(fields) = SmFields::decode(&delivery.body) else {
+        // Bodies were checked before they were kept; replay checks their checksums.
+        return Err(SendError::WrongState);
+    };
+    let normalised = normalise(&fields.destination, None);
+    let destination = match &normalised {
+        Some(digits) if digits[..] != *fields.destination.digits => {
+            Address::new(Address::TON_INTERNATIONAL, Address::NPI_E164, digits)
+        }
+        Some(_) | None => fields.destination,
+    };
+    let source = match delivery.origin {
+        Origin::Account(name) if fields.source.is_empty() => default_source(services, name),
+        Origin::Account(_) | Origin::Operator(_) => fields.source,
+    };
+    let message = SmFields {
+        source,
+        destination,
+        schedule_delivery_time: b"",
+        validity_period: b"",
+        registered_delivery: u8::from(profile.receipts_expected()),
+        replace_if_present: 0,
+        ..fields
+    };
+    let mark = Attempt { lease: delivery.lease, number: delivery.attempt };
+    session.send_sm(now, &message, &[], mark).map(drop)
+}
+
+fn default_source(services: &Services, account: smsc_store::Name) -> Address<'_> {
+    let source = services.account(account).map_or("", |account| account.config.source_default.as_str()).as_bytes();
+    if source.iter().all(u8::is_ascii_digit) {
+        Address::new(u8::from(!source.is_empty()), u8::from(!source.is_empty()), source)
+    } else {
+        Address::new(Address::TON_ALPHANUMERIC, 0, source)
+    }
+}
+
+/// What a response means for the message, and whether it asks us to slow down.
+pub fn outcome(
+    profile: &Profile,
+    attempt: Attempt,
+    status: CommandStatus,
+    pdu: Option<&Pdu>,
+    now: Timestamp,
+) -> (Outcome, bool) {
+    let at = profile.retry.next(attempt.number, now);
+    match profile.outcomes.submit(status) {
+        Meaning::Accepted => {
+            let id = match pdu {
+                Some(Pdu::SubmitSmResp(body)) => body.message_id.as_deref().unwrap_or_default(),
+                Some(_) | None => b"",
+            };
+            let operator_message_id = profile.ids.response(id);
+            (Outcome::Sent { operator_message_id, receipt_expected: profile.receipts_expected() }, false)
+        }
+        Meaning::Retry | Meaning::Next => (Outcome::Retry { at, status }, false),
+        Meaning::Throttled => (Outcome::Retry { at, status }, true),
+        Meaning::Refused { state, error } => (Outcome::Refused { status, state, error }, false),
+    }
+}
+
+/// The label `result` of the metric `smsc_delivery_attempts_total`.
+pub const fn result_label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent { .. } | Outcome::Delivered => "ok",
+        Outcome::Retry { .. } | Outcome::LinkLost { .. } | Outcome::NotSent => "temporary",
+        Outcome::Unanswered { .. } => "timeout",
+        Outcome::Refused { .. } => "permanent",
+    }
+}

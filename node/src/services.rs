@@ -1,0 +1,79 @@
+//! What every session and link of this node is given.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::Addr;
+use smsc_proto::timestamp::Timestamp;
+use smsc_router::{Router, RouterHandle};
+use smsc_store::clock::Clock;
+use smsc_store::{Holder, Name, StoreHandle};
+
+use crate::config::Config;
+use crate::esme::account::Account;
+use crate::esme::bind::HashChecks;
+use crate::esme::directory::Directory;
+
+/// Handles and tables shared by all edges of the node.
+pub struct Services {
+    /// The configuration, checked.
+    pub config: Config,
+    /// The way into the store.
+    pub store: StoreHandle,
+    /// The way to the routing snapshot.
+    pub router: RouterHandle,
+    /// The router's actor: told of links that bind and go.
+    pub router_actor: Addr<Router>,
+    /// Who is connected and bound.
+    pub directory: Directory,
+    /// Passwords that are being compared with hashes, off these threads.
+    pub hash_checks: HashChecks,
+    accounts_by_system_id: HashMap<Box<[u8]>, Arc<Account>>,
+    accounts_by_name: HashMap<Name, Arc<Account>>,
+    clock: Mutex<Clock>,
+    holders: AtomicU64,
+}
+
+impl Services {
+    /// The services of a node with that configuration.
+    pub fn new(config: Config, store: StoreHandle, router: RouterHandle, router_actor: Addr<Router>) -> Self {
+        let accounts: Vec<Arc<Account>> =
+            config.account.iter().map(|account| Arc::new(Account::new(account.clone()))).collect();
+        Self {
+            store,
+            router,
+            router_actor,
+            directory: Directory::default(),
+            hash_checks: HashChecks::default(),
+            accounts_by_system_id: accounts
+                .iter()
+                .map(|account| (account.config.system_id.as_bytes().into(), account.clone()))
+                .collect(),
+            accounts_by_name: accounts.into_iter().map(|account| (account.name, account)).collect(),
+            clock: Mutex::new(Clock::starting_at(Timestamp::default())),
+            holders: AtomicU64::new(1),
+            config,
+        }
+    }
+
+    /// The account that binds with this system_id.
+    pub fn account_of(&self, system_id: &[u8]) -> Option<&Arc<Account>> {
+        self.accounts_by_system_id.get(system_id)
+    }
+
+    /// The account of that name.
+    pub fn account(&self, name: Name) -> Option<&Arc<Account>> {
+        self.accounts_by_name.get(&name)
+    }
+
+    /// UTC that never goes back: taken once per turn of a session, not per message.
+    pub fn now(&self) -> Timestamp {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).now()
+    }
+
+    /// A holder of leases that nobody else is.
+    pub fn new_holder(&self) -> Holder {
+        Holder(self.holders.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,219 @@
+//! The node's state, as probes and people ask for it.
+//!
+//! ```text
+//! Starting ──ready──> Ready ──draining──> Draining
+//!     └───────────────────┴── failed ──────────┴──> Failed
+//! ```
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{Gauge, gauge};
+use serde_json::{Value, json};
+use smsc_store::StoreHandle;
+
+/// A main loop that gave no sign of life for so long is dead (OPERATIONS.md §3.6).
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Where the node is between start and stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Recovering the store, opening ports.
+    Starting = 0,
+    /// Serving.
+    Ready = 1,
+    /// Told to stop: sessions are being unbound.
+    Draining = 2,
+    /// About to exit because something is broken.
+    Failed = 3,
+}
+
+impl Phase {
+    const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Failed];
+
+    /// Its name, also as the label `state` of `smsc_node_state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The node's state: one for the process, cheap to copy and to ask.
+#[derive(Clone)]
+pub struct NodeState(Arc<Shared>);
+
+struct Shared {
+    phase: AtomicU8,
+    ever_ready: OnceLock<Instant>,
+    reason: Mutex<String>,
+    store: OnceLock<StoreHandle>,
+    started: Instant,
+    /// Milliseconds after `started` of the main loop's last sign of life.
+    beat: AtomicU64,
+    gauges: [Gauge; 4],
+}
+
+impl Default for NodeState {
+    fn default() -> Self {
+        let gauges = Phase::ALL.map(|phase| gauge!("smsc_node_state", "state" => phase.name()));
+        gauges[0].set(1.0);
+        Self(Arc::new(Shared {
+            phase: AtomicU8::new(Phase::Starting as u8),
+            ever_ready: OnceLock::new(),
+            reason: Mutex::new("starting".to_owned()),
+            store: OnceLock::new(),
+            started: Instant::now(),
+            beat: AtomicU64::new(0),
+            gauges,
+        }))
+    }
+}
+
+impl NodeState {
+    /// The store is open: people may see how it is. Probes never depend on it.
+    pub fn watch_store(&self, store: StoreHandle) {
+        // A second one would be a second store in one process.
+        let _ = self.0.store.set(store);
+    }
+
+    /// Listeners are open and the store has recovered.
+    pub fn ready(&self) {
+        self.beat();
+        self.enter(Phase::Ready, "");
+        let _ = self.0.ever_ready.set(Instant::now());
+    }
+
+    /// The node is leaving: new connections belong elsewhere.
+    pub fn draining(&self) {
+        self.enter(Phase::Draining, "draining");
+    }
+
+    /// The node cannot go on.
+    pub fn failed(&self, reason: impl Into<String>) {
+        self.enter(Phase::Failed, reason);
+    }
+
+    /// Where the node is.
+    pub fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.0.phase.load(Ordering::Acquire)) % Phase::ALL.len()]
+    }
+
+    /// A sign of life of the main loop.
+    pub fn beat(&self) {
+        self.0.beat.store(millis(self.0.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Phases only go forward: a failed node does not become ready again.
+    fn enter(&self, phase: Phase, reason: impl Into<String>) {
+        let mut current = self.0.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.phase.fetch_max(phase as u8, Ordering::AcqRel) < phase as u8 {
+            *current = reason.into();
+            for (gauge, of) in self.0.gauges.iter().zip(Phase::ALL) {
+                gauge.set(if of == phase { 1.0 } else { 0.0 });
+            }
+        }
+    }
+
+    /// Whether the process is alive. A long recovery is life too, so the beat counts only from then on.
+    pub(super) fn liveness(&self) -> Probe {
+        let beat = Duration::from_millis(self.0.beat.load(Ordering::Relaxed));
+        let silence = self.0.started.elapsed().saturating_sub(beat);
+        if self.0.ever_ready.get().is_some() && silence > SILENCE_MAX {
+            return Err(format!("the main loop has not moved for {} s", silence.as_secs()));
+        }
+        Ok(())
+    }
+
+    /// Whether the node has ever been ready.
+    pub(super) fn startup(&self) -> Probe {
+        if self.0.ever_ready.get().is_some() { Ok(()) } else { Err(self.reason()) }
+    }
+
+    /// Whether new connections should come here: started, not draining, not failed; never disk or queues.
+    pub(super) fn readiness(&self) -> Probe {
+        if self.phase() == Phase::Ready { Ok(()) } else { Err(self.reason()) }
+    }
+
+    /// Every check, for people.
+    pub(super) fn report(&self) -> Value {
+        let check = |probe: Probe| match probe {
+            Ok(()) => json!({ "ok": true }),
+            Err(reason) => json!({ "ok": false, "reason": reason }),
+        };
+        let store = match self.0.store.get() {
+            None => json!({ "ok": false, "reason": "not open yet" }),
+            Some(store) if store.is_writable() => json!({ "ok": true }),
+            Some(_) => json!({ "ok": false, "reason": "new messages are refused: the disk is low, or the journal failed" }),
+        };
+        json!({
+            "state": self.phase().name(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime_seconds": self.0.started.elapsed().as_secs(),
+            "checks": {
+                "live": check(self.liveness()),
+                "started": check(self.startup()),
+                "ready": check(self.readiness()),
+                "store_writable": store,
+            },
+        })
+    }
+
+    fn reason(&self) -> String {
+        self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The answer of a check: fine, or why not.
+pub(super) type Probe = Result<(), String>;
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_starting_node_is_alive_and_not_ready() {
+        let state = NodeState::default();
+        assert_eq!(state.liveness(), Ok(()));
+        assert_eq!(state.startup(), Err("starting".to_owned()));
+        assert_eq!(state.readiness(), Err("starting".to_owned()));
+    }
+
+    #[test]
+    fn a_draining_node_has_started_and_is_not_ready() {
+        let state = NodeState::default();
+        state.ready();
+        assert_eq!((state.startup(), state.readiness()), (Ok(()), Ok(())));
+        state.draining();
+        assert_eq!((state.startup(), state.readiness()), (Ok(()), Err("draining".to_owned())));
+    }
+
+    #[test]
+    fn a_failed_node_never_becomes_ready_again_and_says_why() {
+        let state = NodeState::default();
+        state.failed("the store has failed");
+        state.ready();
+        state.draining();
+        assert_eq!(state.phase(), Phase::Failed);
+        assert_eq!(state.readiness(), Err("the store has failed".to_owned()));
+    }
+
+    #[test]
+    fn the_report_names_every_check() {
+        let state = NodeState::default();
+        state.ready();
+        let report = state.report();
+        assert_eq!(report["state"], "ready");
+        assert_eq!(report["checks"]["ready"]["ok"], true);
+        assert_eq!(report["checks"]["store_writable"]["reason"], "not open yet");
+    }
+}

@@ -1,0 +1,233 @@
+//! Serves `/metrics` and the health of the node.
+//!
+//! On a thread and a runtime of its own: a scrape never takes time from sessions, and a probe is answered while they
+//! are busy.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::oneshot;
+
+use super::health::{NodeState, Probe};
+
+/// How often histograms are drained: what they took in the meantime lies in memory.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often the main loop shows that it moves.
+const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// How long open requests may take after the stop.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why HTTP is not served: the fault is in the configuration or on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The port is taken or the address is not ours.
+    #[error("http.address {address}: cannot listen: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// No thread or no runtime.
+    #[error("http: the server cannot be started: {0}")]
+    Start(io::Error),
+}
+
+/// The running server. Dropping it stops it too, without waiting.
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: mpsc::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl HttpServer {
+    /// Listens and serves. Called on a runtime, it also watches that this runtime moves.
+    pub fn start(address: SocketAddr, metrics: PrometheusHandle, state: NodeState) -> Result<Self, HttpError> {
+        let listen = |error| HttpError::Listen { address, error };
+        let listener = TcpListener::bind(address).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::Start)?;
+        watch_this_runtime(&state);
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = mpsc::channel();
+        let serve = move || {
+            runtime.block_on(serve(listener, metrics, state, stopped));
+            // Whoever waits has given up if this cannot be sent.
+            let _ = end.send(());
+        };
+        let thread = std::thread::Builder::new().name("http".to_owned()).spawn(serve).map_err(HttpError::Start)?;
+        Ok(Self { address, stop, ended, thread })
+    }
+
+    /// Where it listens: the port that was given when the configuration said 0.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, finishes the open ones, and returns when the port is free or time is up.
+    pub fn stop(self) {
+        // It has ended by itself if nobody hears this.
+        let _ = self.stop.send(());
+        if self.ended.recv_timeout(STOP_WITHIN).is_ok() && self.thread.join().is_err() {
+            tracing::error!(event = "http.failed", "the HTTP thread has panicked");
+        }
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    state: NodeState,
+    stopped: oneshot::Receiver<()>,
+) {
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            interval.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => {
+            let server = axum::serve(listener, routes(metrics, state));
+            server.with_graceful_shutdown(async { drop(stopped.await) }).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::error!(event = "http.failed", %error, "metrics and health are not served any more");
+    }
+}
+
+/// Beats as long as the caller's runtime runs; without a runtime there is nothing to watch.
+fn watch_this_runtime(state: &NodeState) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let state = state.clone();
+    runtime.spawn(async move {
+        let mut interval = tokio::time::interval(BEAT_EVERY);
+        loop {
+            interval.tick().await;
+            state.beat();
+        }
+    });
+}
+
+fn routes(metrics: PrometheusHandle, state: NodeState) -> Router {
+    Router::new()
+        .route("/livez", get(|State(state): State<NodeState>| async move { probe(state.liveness()) }))
+        .route("/startupz", get(|State(state): State<NodeState>| async move { probe(state.startup()) }))
+        .route("/readyz", get(|State(state): State<NodeState>| async move { probe(state.readiness()) }))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(move || async move { exposition(metrics.render()) }))
+        .with_state(state)
+}
+
+/// 200, or 503 with the reason.
+fn probe(probe: Probe) -> Response {
+    match probe {
+        Ok(()) => (StatusCode::OK, "ok\n").into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+/// Like `/readyz`; with `?verbose` every check as JSON.
+async fn healthz(State(state): State<NodeState>, RawQuery(query): RawQuery) -> Response {
+    let readiness = state.readiness();
+    let verbose = query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
+    if !verbose {
+        return probe(readiness);
+    }
+    let status = if readiness.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{:#}\n", state.report())).into_response()
+}
+
+fn exposition(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::super::metrics;
+    use super::*;
+
+    fn start() -> (HttpServer, NodeState) {
+        let state = NodeState::default();
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = HttpServer::start(anywhere, metrics::install(1_000), state.clone()).expect("a free port");
+        (server, state)
+    }
+
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    fn status(address: SocketAddr, path: &str) -> String {
+        get(address, path).split(' ').nth(1).expect("a status line").to_owned()
+    }
+
+    #[test]
+    fn probes_follow_the_nodes_state() {
+        let (server, state) = start();
+        let all = |server: &HttpServer| ["/livez", "/startupz", "/readyz"].map(|path| status(server.address(), path));
+        assert_eq!(all(&server), ["200", "503", "503"]);
+        state.ready();
+        assert_eq!(all(&server), ["200", "200", "200"]);
+        state.draining();
+        assert_eq!(all(&server), ["200", "200", "503"]);
+        server.stop();
+    }
+
+    #[test]
+    fn people_are_told_every_check_and_its_reason() {
+        let (server, state) = start();
+        state.failed("the store has failed");
+        let answer = get(server.address(), "/healthz?verbose");
+        assert!(answer.contains("\"reason\": \"the store has failed\""), "{answer}");
+        server.stop();
+    }
+
+    #[test]
+    fn metrics_are_served_with_their_descriptions() {
+        let (server, _state) = start();
+        let answer = get(server.address(), "/metrics");
+        assert!(answer.contains("content-type: text/plain; version=0.0.4"), "{answer}");
+        assert!(answer.contains("# TYPE smsc_node_state gauge"), "{answer}");
+        assert!(answer.contains("smsc_build_info{"), "{answer}");
+        server.stop();
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_that_names_it() {
+        let (server, state) = start();
+        let error = HttpServer::start(server.address(), metrics::install(1_000), state).err().expect("the port is taken");
+        assert!(error.to_string().starts_with(&format!("http.address {}: cannot listen", server.address())), "{error}");
+        server.stop();
+    }
+
+    #[test]
+    fn after_the_stop_the_port_is_free() {
+        let (server, _state) = start();
+        let address = server.address();
+        server.stop();
+        assert!(TcpStream::connect(address).is_err());
+    }
+}

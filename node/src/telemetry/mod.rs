@@ -1,0 +1,13 @@
+//! What the node says about itself.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`logging`] | one line per event, numbers masked |
+//! | [`metrics`] | declares the node's metrics; handles that count per batch |
+//! | [`health`] | the node's state, for probes and people |
+//! | [`http`] | serves metrics and health on a thread of its own |
+
+pub mod health;
+pub mod http;
+pub mod logging;
+pub mod metrics;

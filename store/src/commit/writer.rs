@@ -1,0 +1,94 @@
+//! What touches the disk for one partition: the journal, and the watch on the room that is left.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::error::StoreError;
+use crate::free_space::{FreeSpace, Space};
+use crate::journal::{Journal, RecordNumber};
+use crate::partition::Records;
+
+/// What the journal is asked for in one go.
+pub(crate) struct Job {
+    /// To append; none of them when only old ones are read.
+    pub(crate) records: Records,
+    /// Old records to read for the cleaner: from this number, so many.
+    pub(crate) read: Option<(RecordNumber, usize)>,
+}
+
+/// What came of a [`Job`].
+pub(crate) struct Appended {
+    /// An error is final.
+    pub(crate) result: Result<(), StoreError>,
+    /// The old records that were asked for, oldest first; fewer if the journal does not keep them.
+    pub(crate) old: Vec<(RecordNumber, Bytes)>,
+    /// How long the append took.
+    pub(crate) took: Duration,
+    /// What lies on the disk, and how full it is.
+    pub(crate) disk: Disk,
+}
+
+/// The state of the disk after a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disk {
+    /// New messages are to be refused.
+    pub(crate) low: bool,
+    /// Its room, when the system said it.
+    pub(crate) space: Option<Space>,
+    /// Octets of the journal.
+    pub(crate) size: u64,
+}
+
+/// Carries out jobs; used by one thread at a time.
+pub(crate) struct Writer {
+    journal: Box<dyn Journal>,
+    space: FreeSpace,
+}
+
+impl Writer {
+    pub(crate) fn new(journal: Box<dyn Journal>, space: FreeSpace) -> Self {
+        Self { journal, space }
+    }
+
+    pub(crate) fn run(&mut self, job: &Job) -> Appended {
+        let started = Instant::now();
+        let Records { first, records, keep_from } = &job.records;
+        let mut result = Ok(());
+        if !records.is_empty() {
+            result = self.journal.append(*first, records, *keep_from);
+        }
+        let finished = Instant::now();
+        let mut old = Vec::new();
+        if let (Ok(()), Some((from, count))) = (&result, job.read) {
+            result = self.read(from, count, &mut old);
+        }
+        let written = records.iter().map(|record| record.len() as u64).sum();
+        self.space.sample(finished, written);
+        Appended { result, old, took: finished - started, disk: self.disk() }
+    }
+
+    /// Looks at the disk again, when nothing is written.
+    pub(crate) fn look(&mut self) -> Disk {
+        self.space.sample(Instant::now(), 0);
+        self.disk()
+    }
+
+    pub(crate) fn close(&mut self) -> Result<(), StoreError> {
+        self.journal.close()
+    }
+
+    fn read(&mut self, from: RecordNumber, count: usize, old: &mut Vec<(RecordNumber, Bytes)>) -> Result<(), StoreError> {
+        for number in (from..).take(count) {
+            match self.journal.read(number)? {
+                Some(record) => old.push((number, record)),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn disk(&self) -> Disk {
+        Disk { low: self.space.is_low(), space: self.space.space(), size: self.journal.size() }
+    }
+}

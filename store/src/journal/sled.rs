@@ -1,0 +1,325 @@
+//! The embedded journal: records as values in sled trees, one flush and one `fdatasync` per append.
+//!
+//! What must be known of sled 0.34.7 here:
+//! - `flush` writes and asks for write-back, but is no fsync on Linux. So there is an own descriptor of its log file,
+//!   synced after the flush. The background flusher is off: it would only hide errors.
+//! - Its log keeps the order of our calls, and recovery takes a prefix of it. So records are inserted in order, and old
+//!   ones removed only after the new ones that replace them: plain calls suffice, no batch, no transaction.
+//! - A page is rewritten with its tenth change, and whenever it is split or merged: in one tree every octet of a record
+//!   was written five times. So records lie in volumes, trees of nine full records that are dropped as a whole: every
+//!   octet is written once.
+//! - Entries above a quarter of a segment go to files that are never synced: [`SEGMENT_SIZE`] is large enough that
+//!   there are none.
+//! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::error::{StoreError, panic_text};
+use crate::folder::sync_folder;
+use crate::journal::durable_mark::{Mark, MarkFile};
+use crate::journal::log_file::{self, LogEnd, SEGMENT_SIZE};
+use crate::journal::{Journal, RECORD_SIZE_MAX, RecordNumber};
+use crate::options::Durability;
+
+/// Octets of pages that sled keeps. Records are read back only by the cleaner and at start-up, in order.
+const CACHE: u64 = 64 << 20;
+
+/// Records in a volume at least: as many changes as sled lets a page have before it rewrites it.
+const VOLUME_RECORDS: u64 = 9;
+
+/// Octets in a volume at least: the names of all volumes are rewritten when one comes or goes.
+const VOLUME_OCTETS: u64 = 64 << 10;
+
+/// Volumes at most, about: in a larger journal they are larger.
+const VOLUMES: u64 = 4_096;
+
+/// How old the durable mark may become while something is written.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a database that was just closed in this process may take to let go of its file.
+const REOPEN_MAX: Duration = Duration::from_secs(5);
+
+/// A journal in a sled database.
+pub struct SledJournal {
+    folder: PathBuf,
+    /// `None` once it is closed.
+    db: Option<::sled::Db>,
+    /// Our own way to sled's log file, for the sync that sled does not do.
+    log: File,
+    durability: Durability,
+    /// Oldest first.
+    volumes: VecDeque<Volume>,
+    /// The newest record; `None` while the journal is empty.
+    newest: Option<RecordNumber>,
+    mark: Option<MarkWriter>,
+}
+
+/// A tree of consecutive records, named by the number of its first.
+struct Volume {
+    first: RecordNumber,
+    tree: ::sled::Tree,
+    /// What was appended to it since it was opened.
+    records: u64,
+    octets: u64,
+}
+
+impl SledJournal {
+    /// Opens the journal in a folder that exists, or makes it there. Nothing in the folder is changed when it is damaged.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let mark = MarkFile::read(folder)?;
+        let log_end = log_file::verify(folder, mark.map(|mark| mark.log_end))?;
+        remove_unfinished(folder, log_end)?;
+        let db = open_sled(folder)?;
+        let path = folder.join("db");
+        let log = File::open(&path).map_err(StoreError::io("open", &path))?;
+        sync_new_files(folder, &log)?;
+
+        let mut journal = Self {
+            folder: folder.to_owned(),
+            volumes: VecDeque::new(),
+            newest: None,
+            db: Some(db),
+            log,
+            durability,
+            mark: None,
+        };
+        journal.find_volumes()?;
+        let newest = journal.newest;
+        if let Some(mark) = mark.filter(|mark| newest.is_none_or(|newest| newest < mark.record)) {
+            return Err(StoreError::Shortened { found: newest, durable: mark.record, mark: MarkFile::path(folder) });
+        }
+        match durability {
+            Durability::PowerLoss => journal.mark = Some(MarkWriter::new(folder)?),
+            Durability::ProcessCrash => MarkFile::remove(folder)?,
+        }
+        Ok(journal)
+    }
+
+    /// The newest record, if there is one.
+    pub const fn newest(&self) -> Option<RecordNumber> {
+        self.newest
+    }
+
+    /// Lists the volumes, and removes those that a crash left empty.
+    fn find_volumes(&mut self) -> Result<(), StoreError> {
+        let db = self.db()?.clone();
+        let mut firsts = Vec::new();
+        for name in db.tree_names() {
+            match <[u8; 8]>::try_from(name.as_ref()) {
+                Ok(octets) => firsts.push(u64::from_be_bytes(octets)),
+                Err(_) if name.as_ref() == b"__sled__default" => {}
+                Err(_) => return Err(self.failed("a tree is no volume: the database is not a journal of ours")),
+            }
+        }
+        firsts.sort_unstable();
+        for first in firsts {
+            let tree = db.open_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+            match tree.last().map_err(|error| self.failed(error))? {
+                Some((key, _)) => {
+                    self.newest = Some(self.number_of(&key)?);
+                    self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
+                }
+                None => {
+                    drop(tree);
+                    db.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, number: RecordNumber, record: &Bytes) -> Result<(), StoreError> {
+        debug_assert!(record.len() <= RECORD_SIZE_MAX, "a record is cut before it is too large");
+        let octets_min = VOLUME_OCTETS.max(self.size() / VOLUMES);
+        let full = |volume: &Volume| volume.records >= VOLUME_RECORDS && volume.octets >= octets_min;
+        // What was found at the start counts as full.
+        if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
+            let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| self.failed(error))?;
+            self.volumes.push_back(Volume { first: number, tree, records: 0, octets: 0 });
+        }
+        let folder = &self.folder;
+        if let Some(volume) = self.volumes.back_mut() {
+            volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| engine(folder, error))?;
+            volume.records += 1;
+            volume.octets += record.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Drops the volumes that hold nothing but records below `keep_from`. The last one stays in any case: its last
+    /// record holds the highest message id given.
+    fn drop_below(&mut self, keep_from: RecordNumber) -> Result<(), StoreError> {
+        while self.volumes.get(1).is_some_and(|next| next.first <= keep_from) {
+            let Some(Volume { first, tree, .. }) = self.volumes.pop_front() else { break };
+            drop(tree);
+            self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db()?.flush().map_err(|error| self.failed(error))?;
+        match self.durability {
+            Durability::PowerLoss => self.log.sync_data().map_err(StoreError::io("sync", self.folder.join("db"))),
+            Durability::ProcessCrash => Ok(()),
+        }
+    }
+
+    fn db(&self) -> Result<&::sled::Db, StoreError> {
+        self.db.as_ref().ok_or_else(|| self.failed("it is closed"))
+    }
+
+    fn number_of(&self, key: &[u8]) -> Result<RecordNumber, StoreError> {
+        let octets = key.try_into().map_err(|_| self.failed("a key is no record number"))?;
+        Ok(u64::from_be_bytes(octets))
+    }
+
+    fn failed(&self, what: impl ToString) -> StoreError {
+        engine(&self.folder, what)
+    }
+}
+
+impl Journal for SledJournal {
+    fn append(&mut self, first: RecordNumber, records: &[Bytes], keep_from: RecordNumber) -> Result<(), StoreError> {
+        debug_assert!(self.newest.is_none_or(|newest| first == newest + 1), "records are numbered without a gap");
+        for (number, record) in (first..).zip(records) {
+            self.insert(number, record)?;
+            self.newest = Some(number);
+        }
+        self.drop_below(keep_from)?;
+        self.sync()?;
+        if let (Some(mark), Some(newest)) = (&mut self.mark, self.newest) {
+            mark.advance(newest);
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
+        for volume in &self.volumes {
+            for entry in volume.tree.iter() {
+                let (key, record) = entry.map_err(|error| self.failed(error))?;
+                let next = self.number_of(&key)?;
+                if next != expected {
+                    return Err(StoreError::Gap { missing: expected, next });
+                }
+                each(next, &record)?;
+                expected = next + 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
+        let after = self.volumes.partition_point(|volume| volume.first <= number);
+        let Some(volume) = after.checked_sub(1).and_then(|index| self.volumes.get(index)) else { return Ok(None) };
+        match volume.tree.get(number.to_be_bytes()).map_err(|error| self.failed(error))? {
+            Some(record) => Ok(Some(Bytes::copy_from_slice(&record))),
+            None if self.newest.is_some_and(|newest| number <= newest) => {
+                Err(StoreError::Gap { missing: number, next: number + 1 })
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.log.metadata().map_or(0, |log| log.len())
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        if self.db.is_none() {
+            return Ok(());
+        }
+        self.sync()?;
+        if let (Some(mark), Some(newest)) = (&mut self.mark, self.newest) {
+            mark.write(newest);
+        }
+        let open = (std::mem::take(&mut self.volumes), self.db.take());
+        panic::catch_unwind(AssertUnwindSafe(|| drop(open))).map_err(|panic| self.failed(panic_text(&*panic)))
+    }
+}
+
+/// Moves the durable mark forward now and then. It is a help for the next start: what goes wrong with it is said, and
+/// does not hold up messages.
+struct MarkWriter {
+    file: MarkFile,
+    log_end: LogEnd,
+    written: Option<Instant>,
+}
+
+impl MarkWriter {
+    fn new(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { file: MarkFile::open(folder)?, log_end: LogEnd::new(folder)?, written: None })
+    }
+
+    fn advance(&mut self, newest: RecordNumber) {
+        if self.written.is_none_or(|written| written.elapsed() >= MARK_EVERY) {
+            self.write(newest);
+        }
+    }
+
+    fn write(&mut self, newest: RecordNumber) {
+        self.written = Some(Instant::now());
+        let log_end = self.log_end.find();
+        if let Err(error) = log_end.and_then(|log_end| self.file.write(Mark { record: newest, log_end })) {
+            tracing::warn!(%error, "the durable mark could not be moved on");
+        }
+    }
+}
+
+fn open_sled(folder: &Path) -> Result<::sled::Db, StoreError> {
+    let config = ::sled::Config::new()
+        .path(folder)
+        .mode(::sled::Mode::HighThroughput)
+        .cache_capacity(CACHE)
+        .segment_size(SEGMENT_SIZE)
+        .flush_every_ms(None);
+    let started = Instant::now();
+    loop {
+        let config = config.clone();
+        let opening = thread::Builder::new().name("smsc-sled-open".into()).spawn(move || config.open());
+        let opening = opening.map_err(StoreError::io("start a thread to open", folder))?;
+        match opening.join() {
+            Ok(Ok(db)) => return Ok(db),
+            // Threads of sled hold the file a moment longer than the database that was closed in this process. Another
+            // process cannot: the data folder is locked.
+            Ok(Err(error)) if error.to_string().contains("acquire lock") && started.elapsed() < REOPEN_MAX => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Ok(Err(error)) => return Err(engine(folder, error)),
+            Err(panic) => return Err(engine(folder, panic_text(&*panic))),
+        }
+    }
+}
+
+/// Removes what a crash in the middle of a start leaves behind and sled then stumbles over: an unfinished snapshot (the
+/// one before it is still there), and an unfinished description of a database that has no content yet.
+fn remove_unfinished(folder: &Path, log_end: u64) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(StoreError::io("list", folder))? {
+        let entry = entry.map_err(StoreError::io("list", folder))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if (name.starts_with("snap.") && name.ends_with(".generating")) || (log_end == 0 && name == "conf") {
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_new_files(folder: &Path, log: &File) -> Result<(), StoreError> {
+    let conf = folder.join("conf");
+    File::open(&conf).and_then(|conf| conf.sync_all()).map_err(StoreError::io("sync", conf))?;
+    log.sync_all().map_err(StoreError::io("sync", folder.join("db")))?;
+    sync_folder(folder)
+}
+
+fn engine(folder: &Path, what: impl ToString) -> StoreError {
+    StoreError::Engine { folder: folder.to_owned(), what: what.to_string() }
+}

@@ -1,0 +1,60 @@
+//! What one turn of the state thread has produced.
+
+use actix::Recipient;
+use bytes::Bytes;
+
+use crate::journal::RecordNumber;
+use crate::messages::*;
+use crate::record::RecordWriter;
+
+/// What one turn of the state thread produced: records for the journal, and what is released once they are durable.
+pub struct Batch {
+    pub(super) writer: RecordWriter,
+    pub(super) answers: Vec<Answer>,
+    /// Slots that become visible, and the number that they had when they were staged.
+    pub(super) staged: Vec<(u64, u32)>,
+    /// The number after its last record; zero before it is sealed, or if it has none.
+    pub(super) end: RecordNumber,
+}
+
+/// What is owed to the journal thread.
+#[derive(Debug)]
+pub struct Records {
+    /// Number of the first record.
+    pub first: RecordNumber,
+    /// Encoded records, each at most RECORD_SIZE_MAX, each with version, checksum, and highest id given.
+    pub records: Vec<Bytes>,
+    /// Records below this number may be dropped with this append.
+    pub keep_from: RecordNumber,
+}
+
+/// An answer that waits for the batch to be durable.
+pub(super) enum Answer {
+    Accepted(Recipient<Accepted>, Accepted),
+    Leased(Recipient<Leased>, Leased),
+    Settled(Recipient<Settled>, Settled),
+    Receipts(Recipient<ReceiptsRecorded>, ReceiptsRecorded),
+    Rerouted(Recipient<Rerouted>, Rerouted),
+    Found(Recipient<Found>, Found),
+}
+
+impl Answer {
+    /// Gives it to the one who asked; one who is gone misses nothing that is not kept.
+    pub(super) fn send(self) {
+        match self {
+            Self::Accepted(to, answer) => to.do_send(answer),
+            Self::Leased(to, answer) => to.do_send(answer),
+            Self::Settled(to, answer) => to.do_send(answer),
+            Self::Receipts(to, answer) => to.do_send(answer),
+            Self::Rerouted(to, answer) => to.do_send(answer),
+            Self::Found(to, answer) => to.do_send(answer),
+        }
+    }
+}
+
+impl Batch {
+    /// Whether there is nothing to append and nobody to answer.
+    pub fn is_empty(&self) -> bool {
+        self.writer.is_empty() && self.end == 0 && self.answers.is_empty() && self.staged.is_empty()
+    }
+}

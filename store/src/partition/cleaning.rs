@@ -1,0 +1,145 @@
+//! The cleaner: moves what is alive of the oldest record to the head of the journal, so that the record can go.
+//!
+//! Only the oldest record is ever dropped, so an event never goes before one that it builds on. One call moves at most
+//! [`CleaningRules::step_max`](super::CleaningRules) entries and some 256 KiB of bodies; while anything is left,
+//! [`wants_cleaning`](Partition::wants_cleaning) names the same record again.
+
+use std::net::Ipv4Addr;
+
+use smsc_proto::smpp::pdu::BindKind;
+use smsc_proto::timestamp::Timestamp;
+
+use super::delivery::Body;
+use super::{Batch, Partition};
+use crate::error::StoreError;
+use crate::event::{Entry, Event, EventReader, Progress};
+use crate::journal::RecordNumber;
+use crate::lifecycle::Stage;
+use crate::messages::Peer;
+use crate::name::Name;
+use crate::record::RecordView;
+
+/// Octets re-appended per call, about.
+const STEP_OCTETS_MAX: u32 = 256 << 10;
+
+/// Something in a record that may be alive.
+enum Kept {
+    Delivery(u64),
+    Parked(u64),
+}
+
+impl Partition {
+    /// Which old record, if any, should be read and given to [`clean`](Self::clean): the oldest, when the journal holds
+    /// far more than what is alive. Records without anything alive go by themselves.
+    pub fn wants_cleaning(&self) -> Option<RecordNumber> {
+        self.ledger.wants_cleaning(&self.cleaning).filter(|number| *number < self.durable_end)
+    }
+
+    /// Re-appends what is alive of an old record, which may then be dropped with this batch. Call it again, in a later
+    /// batch, if [`wants_cleaning`](Self::wants_cleaning) still names the record: the rest was left for another time.
+    pub fn clean(&mut self, number: RecordNumber, record: &[u8], batch: &mut Batch) {
+        match self.kept_in(number, record) {
+            Ok(kept) => self.move_to_head(kept, batch),
+            // It was sound when it was written. Left where it is, it does no harm; the next start will tell.
+            Err(error) => tracing::error!(%error, "an old record cannot be cleaned"),
+        }
+        self.ledger.drop_dead();
+    }
+
+    /// The bases of a record that are still alive, in order.
+    fn kept_in(&self, number: RecordNumber, record: &[u8]) -> Result<Vec<Kept>, StoreError> {
+        let view = RecordView::read(number, record)?;
+        let names: Vec<_> = view.names.iter().map(|name| Name::intern(name)).collect();
+        let mut reader = EventReader::new(number, &names, view.base, view.events, view.events_at);
+        let mut kept = Vec::new();
+        while !reader.at_end() {
+            match reader.read()? {
+                Event::Accepted { slot, .. } | Event::Retained { slot, .. } | Event::Keep { slot, .. } => {
+                    if self.slab.get(slot).is_some_and(|delivery| delivery.record == number) {
+                        kept.push(Kept::Delivery(slot));
+                    }
+                }
+                Event::Parked { number: parked, .. } => {
+                    if self.parked.get(parked).is_some_and(|entry| entry.record == number) {
+                        kept.push(Kept::Parked(parked));
+                    }
+                }
+                Event::BodyPart { .. }
+                | Event::Sent { .. }
+                | Event::Again { .. }
+                | Event::Unresolved { .. }
+                | Event::Final { .. }
+                | Event::ParkedEnds { .. }
+                | Event::Rerouted { .. } => {}
+            }
+        }
+        Ok(kept)
+    }
+
+    fn move_to_head(&mut self, kept: Vec<Kept>, batch: &mut Batch) {
+        let now = self.latest;
+        let mut written = 0;
+        for kept in kept.into_iter().take(self.cleaning.step_max.max(1)) {
+            if written > STEP_OCTETS_MAX {
+                break;
+            }
+            self.counters.cleaned += 1;
+            written += match kept {
+                Kept::Delivery(slot) => self.keep(now, slot, batch),
+                Kept::Parked(parked) => {
+                    let Some(receipt) = self.parked.get(parked).map(|entry| entry.receipt.clone()) else { continue };
+                    self.parked_base_goes(parked);
+                    let (record, octets) = self.record(now, &Event::Parked { number: parked, receipt }, batch);
+                    self.ledger.add(record, octets);
+                    self.parked.moved(parked, record, octets);
+                    octets
+                }
+            };
+        }
+    }
+
+    fn parked_base_goes(&mut self, number: u64) {
+        if let Some(entry) = self.parked.get(number) {
+            self.ledger.remove(entry.record, entry.octets);
+        }
+    }
+
+    /// Re-appends all that is known of a delivery.
+    fn keep(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) -> u32 {
+        let Some(delivery) = self.slab.get(slot) else { return 0 };
+        let (record, octets) = if delivery.stage == Stage::Retained {
+            let Some(summary) = self.summary(slot, delivery.due) else { return 0 };
+            self.record(now, &Event::Retained { slot, summary, parked: None }, batch)
+        } else {
+            let entry = Entry {
+                tick: delivery.tick,
+                accepted: delivery.accepted,
+                origin: self.origin_of(delivery),
+                outbox: self.outboxes.get(delivery.outbox).outbox,
+                priority: delivery.priority,
+                receipts: delivery.receipts,
+                due: delivery.due,
+                expires: delivery.expires,
+                destination: delivery.destination,
+                peer: self.peers.get(delivery.peer).unwrap_or(Peer {
+                    address: Ipv4Addr::UNSPECIFIED.into(),
+                    bind: BindKind::Transceiver,
+                }),
+            };
+            let progress = Progress {
+                enroute: delivery.stage == Stage::Enroute,
+                taken: delivery.taken,
+                state: delivery.state,
+                error: delivery.error,
+                done: delivery.done,
+                attempts: delivery.attempts,
+                unanswered: delivery.unanswered,
+                ids: self.ids_of(slot, delivery),
+            };
+            let Body::Memory(body) = delivery.body.clone() else { return 0 };
+            self.record_with_body(now, slot, &body, |body| Event::Keep { slot, entry, progress, body }, batch)
+        };
+        self.rebase(slot, record, octets);
+        octets
+    }
+}

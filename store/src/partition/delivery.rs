@@ -1,0 +1,159 @@
+//! One delivery in memory.
+
+use std::sync::Arc;
+
+use smsc_proto::ids::OperatorMessageId;
+use smsc_proto::message_state::MessageState;
+use smsc_proto::receipt::ReceiptError;
+use smsc_proto::timestamp::Timestamp;
+
+use crate::journal::RecordNumber;
+use crate::lifecycle::{NO_ERROR, Stage};
+use crate::messages::ReceiptRequest;
+use crate::outbox::OutboxIndex;
+
+/// One delivery: what a slot holds. Millions of them wait, so it is kept small.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    /// Of the message id; deliveries of one message share it.
+    pub(crate) tick: u64,
+    pub(crate) accepted: Timestamp,
+    /// Not before this, message or receipt.
+    pub(crate) due: Timestamp,
+    /// The end of the validity; of an undelivered receipt the end of its lifetime.
+    pub(crate) expires: Timestamp,
+    /// When the state was reached, by the operator's word.
+    pub(crate) done: Timestamp,
+    pub(crate) destination: u64,
+    /// Where its base stands: the record that may not be dropped before it.
+    pub(crate) record: RecordNumber,
+    pub(crate) body: Body,
+    pub(crate) operator_id: OperatorId,
+    /// Octets of journal that it is worth.
+    pub(crate) octets: u32,
+    /// Rises with every lease and every staging: tells attempts apart.
+    pub(crate) number: u32,
+    /// Where the message waits or went.
+    pub(crate) outbox: OutboxIndex,
+    /// Who brought it; for MT also where its receipts wait.
+    pub(crate) origin: OutboxIndex,
+    pub(crate) peer: u32,
+    /// Of the message.
+    pub(crate) attempts: u16,
+    /// Attempts of the message whose answer never came; of a receipt all its attempts.
+    pub(crate) unanswered: u8,
+    pub(crate) priority: u8,
+    pub(crate) stage: Stage,
+    pub(crate) state: MessageState,
+    pub(crate) receipts: ReceiptRequest,
+    /// A late response told that the operator took an earlier attempt than the one on lease.
+    pub(crate) taken: bool,
+    pub(crate) error: ReceiptError,
+}
+
+/// A wire body.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Nobody needs it any more.
+    None,
+    /// In memory.
+    Memory(Arc<[u8]>),
+}
+
+/// An operator's id in sixteen octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OperatorId {
+    None,
+    Decimal(u64),
+    // Boxed twice: a text is rare, and a pointer with a length would widen every delivery.
+    #[allow(clippy::box_collection)]
+    Text(Box<Box<[u8]>>),
+}
+
+impl OperatorId {
+    pub(crate) fn new(id: OperatorMessageId) -> Self {
+        match id {
+            OperatorMessageId::Decimal(value) => Self::Decimal(value),
+            OperatorMessageId::Text(octets) => Self::Text(Box::new(octets)),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<OperatorMessageId> {
+        match self {
+            Self::None => None,
+            Self::Decimal(value) => Some(OperatorMessageId::Decimal(*value)),
+            Self::Text(octets) => Some(OperatorMessageId::Text((**octets).clone())),
+        }
+    }
+
+    pub(crate) fn is(&self, id: &OperatorMessageId) -> bool {
+        match (self, id) {
+            (Self::Decimal(ours), OperatorMessageId::Decimal(theirs)) => ours == theirs,
+            (Self::Text(ours), OperatorMessageId::Text(theirs)) => **ours == *theirs,
+            _ => false,
+        }
+    }
+}
+
+impl Delivery {
+    /// An empty place.
+    pub(crate) const fn gone() -> Self {
+        Self {
+            tick: 0,
+            accepted: Timestamp::from_millis(0),
+            due: Timestamp::from_millis(0),
+            expires: Timestamp::from_millis(0),
+            done: Timestamp::from_millis(0),
+            destination: 0,
+            record: 0,
+            body: Body::None,
+            operator_id: OperatorId::None,
+            octets: 0,
+            number: 0,
+            outbox: 0,
+            origin: 0,
+            peer: 0,
+            attempts: 0,
+            unanswered: 0,
+            priority: 0,
+            stage: Stage::Gone,
+            state: MessageState::Enroute,
+            receipts: ReceiptRequest(0),
+            taken: false,
+            error: NO_ERROR,
+        }
+    }
+
+    /// Whether what waits is the receipt, not the message.
+    pub(crate) const fn is_receipt(&self) -> bool {
+        self.state.is_final()
+    }
+
+    /// The outbox where it waits.
+    pub(crate) const fn place(&self) -> OutboxIndex {
+        if self.is_receipt() { self.origin } else { self.outbox }
+    }
+
+    /// The next attempt, counted from 1; those of a receipt are counted anew.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        1 + if self.is_receipt() { u32::from(self.unanswered) } else { u32::from(self.attempts) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_takes_120_octets_beside_its_body() {
+        assert!(size_of::<Delivery>() <= 120, "{}", size_of::<Delivery>());
+    }
+
+    #[test]
+    fn an_operators_id_is_compared_octet_by_octet() {
+        let text = OperatorMessageId::Text(b"0a"[..].into());
+        let id = OperatorId::new(text.clone());
+        assert!(id.is(&text) && !id.is(&OperatorMessageId::Decimal(10)));
+        assert_eq!(id.get(), Some(text));
+    }
+}

@@ -1,0 +1,393 @@
+//! The state of one partition: commands in, events and answers out. No thread, no disk, no clock.
+//!
+//! How it is driven: [`begin`](Partition::begin) a batch, [`apply`](Partition::apply) commands to it (and
+//! [`handle_timeout`](Partition::handle_timeout), [`clean`](Partition::clean)), [`seal`](Partition::seal) it, make its
+//! records durable, then [`release`](Partition::release) it. The next batch may form while the one before is written.
+//! Batches are sealed and released in the order in which they began; several may be open at a time if only one of
+//! them gets anything but pulls, registrations and releases, which write nothing.
+//!
+//! What always holds here:
+//! - State changes at once, but what a peer may see of it (answers, deliveries to pull) waits for the batch's release.
+//! - A final state, the receipt to deliver and the parked receipt that brought it are one event, and a batch becomes
+//!   visible on replay as a whole or not at all.
+//! - Leases are not kept: after a restart what was leased is due again.
+
+mod accept;
+mod batch;
+mod cleaning;
+pub(crate) mod delivery;
+mod ledger;
+mod outcome;
+mod peers;
+mod pull;
+mod receipts;
+mod replay;
+mod reroute;
+pub(crate) mod slab;
+mod stats;
+mod timers;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use smsc_proto::ids::{OperatorMessageId, PartitionId};
+use smsc_proto::message_state::MessageState;
+use smsc_proto::timestamp::Timestamp;
+
+use crate::event::{BodyOctets, Event};
+use crate::journal::RecordNumber;
+use crate::lifecycle::Stage;
+use crate::message_id::MessageIds;
+use crate::messages::*;
+use crate::options::StoreOptions;
+use crate::outbox::{Fifo, OutboxIndex, Outboxes};
+use crate::receipt_index::{KeyIndex, ParkedReceipts};
+use crate::record::{HighMarks, RecordWriter};
+
+use batch::Answer;
+pub use batch::{Batch, Records};
+use delivery::Delivery;
+pub use ledger::CleaningRules;
+use ledger::Ledger;
+use peers::Peers;
+use pull::Leases;
+use replay::Replay;
+use slab::Slab;
+pub use stats::{Counters, OutboxStats, PartitionStats};
+
+/// Everything that a partition can be asked.
+#[allow(missing_docs)]
+pub enum Command {
+    Accept(Accept),
+    Pull(Pull),
+    Settle(Settle),
+    Register(Register),
+    Release(Release),
+    Receipts(RecordReceipts),
+    Reroute(Reroute),
+    Find(Find),
+}
+
+/// Receipts that match nothing and are kept, at most: some 100 MB. Beyond it operators are told to try again.
+const PARKED_COUNT_MAX: usize = 500_000;
+/// After a start, operators and peers get so long to bring the receipts that they hold before we write one ourselves.
+const START_GRACE_MAX: Duration = Duration::from_secs(600);
+
+/// The state machine.
+pub struct Partition {
+    id: PartitionId,
+    limits: Limits,
+    ids: MessageIds,
+    slab: Slab,
+    outboxes: Outboxes,
+    /// Scheduled messages and retries by due time.
+    not_due: BTreeSet<(Timestamp, u64)>,
+    leases: Leases,
+    peers: Peers,
+    correlations: KeyIndex,
+    /// Further operator's ids of a message, from late responses.
+    aliases: FxHashMap<u64, SmallVec<[(OutboxIndex, OperatorMessageId); 1]>>,
+    /// From which outbox a message was re-routed that may have been sent there, and its number then.
+    moved_from: FxHashMap<u64, (OutboxIndex, u32)>,
+    parked: ParkedReceipts,
+    next_parked: u64,
+    /// Retained deliveries, oldest first, and since when.
+    retained: Fifo<(u64, Timestamp)>,
+    ledger: Ledger,
+    cleaning: CleaningRules,
+    next_record: RecordNumber,
+    /// Records below this one can be read back.
+    durable_end: RecordNumber,
+    /// No receipt is written in an operator's stead before.
+    synthetic_from: Timestamp,
+    /// The latest time that was told.
+    latest: Timestamp,
+    replay: Replay,
+    counters: Counters,
+    spare: Vec<RecordWriter>,
+}
+
+/// What of the options is asked for again and again.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    messages_max: u64,
+    retention: Duration,
+    retention_messages_max: u64,
+    receipt_grace: Duration,
+    parked_max: Duration,
+    parked_count_max: usize,
+}
+
+impl Partition {
+    /// An empty partition. Bounds in the options (`messages_max` and its like) are this partition's share.
+    pub fn new(id: PartitionId, options: &StoreOptions) -> Self {
+        Self {
+            id,
+            limits: Limits {
+                messages_max: options.messages_max,
+                retention: options.retention,
+                retention_messages_max: options.retention_messages_max,
+                receipt_grace: options.receipt_grace,
+                parked_max: options.parked_max,
+                parked_count_max: PARKED_COUNT_MAX,
+            },
+            ids: MessageIds::new(id),
+            slab: Slab::default(),
+            outboxes: Outboxes::new(options),
+            not_due: BTreeSet::new(),
+            leases: Leases::default(),
+            peers: Peers::default(),
+            correlations: KeyIndex::default(),
+            aliases: FxHashMap::default(),
+            moved_from: FxHashMap::default(),
+            parked: ParkedReceipts::default(),
+            next_parked: 1,
+            retained: Fifo::default(),
+            ledger: Ledger::default(),
+            cleaning: CleaningRules::default(),
+            next_record: 1,
+            durable_end: 0,
+            synthetic_from: Timestamp::default(),
+            latest: Timestamp::default(),
+            replay: Replay::default(),
+            counters: Counters::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// With other rules for the cleaner.
+    #[must_use]
+    pub fn with_cleaning(mut self, rules: CleaningRules) -> Self {
+        self.cleaning = rules;
+        self
+    }
+
+    /// Which partition this is.
+    pub const fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    /// The outboxes where something waits: those of removed operators are to be re-routed.
+    pub fn outboxes(&self) -> Vec<Outbox> {
+        self.outboxes.iter().filter(|state| state.holds() > 0).map(|state| state.outbox).collect()
+    }
+
+    /// A fresh batch.
+    pub fn begin(&mut self) -> Batch {
+        let mut writer = self.spare.pop().unwrap_or_default();
+        writer.begin(self.next_record);
+        Batch { writer, answers: Vec::new(), staged: Vec::new(), end: 0 }
+    }
+
+    /// Applies one command: changes the state, adds events and answers to the batch.
+    /// `disk_low`: new messages are refused.
+    pub fn apply(&mut self, now: Timestamp, command: Command, disk_low: bool, batch: &mut Batch) {
+        self.latest = now;
+        match command {
+            Command::Accept(accept) => self.accept(now, accept, disk_low, batch),
+            Command::Pull(pull) => self.pull(now, pull, batch),
+            Command::Settle(settle) => self.settle(now, settle, batch),
+            Command::Register(register) => self.register(register),
+            Command::Release(release) => self.release_holder(now, release),
+            Command::Receipts(receipts) => self.receipts(now, receipts, batch),
+            Command::Reroute(reroute) => self.reroute(now, reroute, batch),
+            Command::Find(find) => self.find(find, batch),
+        }
+    }
+
+    /// Closes the batch: its records, numbered. Empty records mean that nothing needs the disk.
+    pub fn seal(&mut self, batch: &mut Batch) -> Records {
+        let first = self.next_record;
+        debug_assert!(
+            batch.writer.is_empty() || batch.writer.first() == first,
+            "batches with events are sealed in the order in which they began"
+        );
+        let (records, last) = batch.writer.finish(self.marks());
+        if let Some((number, octets)) = last {
+            self.ledger.closed(number, octets);
+            self.next_record = number + 1;
+            batch.end = self.next_record;
+        }
+        Records { first, records, keep_from: self.ledger.drop_dead() }
+    }
+
+    /// The batch is durable: its answers leave, its messages become visible, outboxes ring.
+    pub fn release(&mut self, now: Timestamp, batch: Batch) {
+        let Batch { writer, answers, staged, end } = batch;
+        debug_assert!(writer.is_empty(), "a batch is sealed before it is released");
+        self.durable_end = self.durable_end.max(end);
+        for (slot, number) in staged {
+            let still_staged =
+                self.slab.get(slot).is_some_and(|delivery| delivery.stage == Stage::Staged && delivery.number == number);
+            if still_staged {
+                self.make_visible(now, slot);
+            }
+        }
+        for answer in answers {
+            answer.send();
+        }
+        self.outboxes.ring(self.id);
+        if self.spare.len() < 2 {
+            self.spare.push(writer);
+        }
+    }
+
+    /// Whether somebody waits to be rung: the next [`release`](Self::release), also of an empty batch, does it.
+    pub fn has_rings(&self) -> bool {
+        self.outboxes.rings()
+    }
+
+    /// Finds a message.
+    fn find(&mut self, Find { message_id, reply }: Find, batch: &mut Batch) {
+        let slots = if message_id.partition() == self.id { self.slab.with_tick(message_id.tick()) } else { Vec::new() };
+        let deliveries = slots
+            .into_iter()
+            .filter_map(|slot| Some((slot, self.slab.get(slot)?)))
+            .map(|(slot, delivery)| DeliveryStatus {
+                origin: self.origin_of(delivery),
+                state: match (delivery.state, delivery.stage) {
+                    (MessageState::Enroute, Stage::Scheduled) => MessageState::Scheduled,
+                    (state, _) => state,
+                },
+                attempts: u32::from(delivery.attempts),
+                accepted: delivery.accepted,
+                done: delivery.state.is_final().then_some(delivery.done),
+                operator_message_id: delivery.operator_id.get().or_else(|| {
+                    self.aliases.get(&slot).and_then(|aliases| aliases.first()).map(|(_, id)| id.clone())
+                }),
+            })
+            .collect();
+        batch.answers.push(Answer::Found(reply, Found { message_id, deliveries }));
+    }
+
+    fn marks(&self) -> HighMarks {
+        HighMarks { tick: self.ids.highest(), slot: self.slab.next_slot(), parked: self.next_parked }
+    }
+
+    /// Adds an event to the batch: in which record, and how long.
+    fn record(&mut self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) -> (RecordNumber, u32) {
+        let names = event.names();
+        if let Some((number, octets)) = batch.writer.reserve(&names, event.size_max(), self.marks(), now) {
+            self.ledger.closed(number, octets);
+        }
+        let number = batch.writer.number();
+        (number, event.write(&mut batch.writer))
+    }
+
+    /// Adds an event with a body, which goes on in further records if one has no room for it.
+    fn record_with_body<'a>(
+        &mut self,
+        now: Timestamp,
+        slot: u64,
+        body: &'a [u8],
+        event: impl FnOnce(BodyOctets<'a>) -> Event<'a>,
+        batch: &mut Batch,
+    ) -> (RecordNumber, u32) {
+        /// Leaves room for the other fields and the names.
+        const PART_MAX: usize = 40 * 1024;
+        let (part, mut rest) = body.split_at(body.len().min(PART_MAX));
+        let (number, mut octets) = self.record(now, &event(BodyOctets::Here(body.len(), part)), batch);
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(rest.len().min(PART_MAX));
+            octets += self.record(now, &Event::BodyPart { slot, part }, batch).1;
+            rest = after;
+        }
+        (number, octets)
+    }
+
+    /// Changes a delivery, and keeps the counts of its outbox and the time of its chunk right.
+    fn change(&mut self, slot: u64, change: impl FnOnce(&mut Delivery)) {
+        let Some(delivery) = self.slab.get_mut(slot) else { return };
+        self.outboxes.leave(delivery);
+        change(delivery);
+        self.outboxes.enter(delivery);
+        if let Some(end) = end_of(delivery, &self.limits, self.synthetic_from) {
+            self.slab.wake_at(slot, end);
+        }
+    }
+
+    /// Changes a delivery; what it is now becomes visible when the batch is durable.
+    fn change_and_stage(&mut self, slot: u64, batch: &mut Batch, change: impl FnOnce(&mut Delivery)) {
+        self.change(slot, |delivery| {
+            change(delivery);
+            delivery.stage = Stage::Staged;
+            delivery.number = delivery.number.wrapping_add(1);
+            batch.staged.push((slot, delivery.number));
+        });
+    }
+
+    /// A further event of a delivery was written: it is worth more.
+    fn grow(&mut self, slot: u64, octets: u32) {
+        if let Some(delivery) = self.slab.get_mut(slot) {
+            delivery.octets += octets;
+            self.ledger.grow(octets);
+        }
+    }
+
+    /// The base of a delivery stands in another record now.
+    fn rebase(&mut self, slot: u64, record: RecordNumber, octets: u32) {
+        if let Some(delivery) = self.slab.get_mut(slot) {
+            self.ledger.remove(delivery.record, delivery.octets);
+            (delivery.record, delivery.octets) = (record, octets);
+            self.ledger.add(record, octets);
+        }
+    }
+
+    /// Puts a delivery where it can be pulled, or where it waits to be due.
+    fn make_visible(&mut self, now: Timestamp, slot: u64) {
+        let Some(delivery) = self.slab.get_mut(slot) else { return };
+        self.outboxes.leave(delivery);
+        delivery.stage = if delivery.due <= now {
+            Stage::Ready
+        } else if delivery.next_attempt() == 1 {
+            Stage::Scheduled
+        } else {
+            Stage::Retry
+        };
+        self.outboxes.enter(delivery);
+        if delivery.stage == Stage::Ready {
+            self.outboxes.queue(slot, delivery);
+        } else {
+            self.not_due.insert((delivery.due, slot));
+        }
+    }
+
+    /// Takes a delivery out of what is not due yet; the ready queues skip what is no longer ready.
+    fn unqueue(&mut self, slot: u64) {
+        if let Some(delivery) = self.slab.get(slot)
+            && matches!(delivery.stage, Stage::Scheduled | Stage::Retry)
+        {
+            self.not_due.remove(&(delivery.due, slot));
+        }
+    }
+
+    fn origin_of(&self, delivery: &Delivery) -> Origin {
+        match self.outboxes.get(delivery.origin).outbox {
+            Outbox::Account(name) => Origin::Account(name),
+            Outbox::Operator(name) => Origin::Operator(name),
+        }
+    }
+
+    /// The number under which an origin is kept: that of the outbox with the same name.
+    fn origin_index(&mut self, origin: Origin) -> OutboxIndex {
+        self.outboxes.index(match origin {
+            Origin::Account(name) => Outbox::Account(name),
+            Origin::Operator(name) => Outbox::Operator(name),
+        })
+    }
+}
+
+/// When time ends the stage of a delivery, if nothing else does.
+fn end_of(delivery: &Delivery, limits: &Limits, synthetic_from: Timestamp) -> Option<Timestamp> {
+    match delivery.stage {
+        Stage::Staged | Stage::Scheduled | Stage::Retry | Stage::Ready => Some(delivery.expires),
+        Stage::Enroute => Some(delivery.expires.plus(limits.receipt_grace).max(synthetic_from)),
+        // A leased message does not expire: its outcome decides.
+        Stage::Leased | Stage::Retained | Stage::Gone => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Leases: handing out what is due, and taking back what a holder leaves behind. Nothing here writes an event, so a
+//! pull never waits for the disk.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use smsc_proto::timestamp::Timestamp;
+
+use super::batch::Answer;
+use super::delivery::Body;
+use super::{Batch, Partition};
+use crate::lifecycle::Stage;
+use crate::messages::*;
+use crate::outbox::OutboxIndex;
+
+/// Who holds what.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    holders: FxHashMap<Holder, Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Slot and number of leases, of which those that have ended are removed now and then.
+    leases: Vec<(u64, u32)>,
+    sweep_at: usize,
+    outboxes: SmallVec<[OutboxIndex; 2]>,
+}
+
+impl Partition {
+    pub(super) fn pull(&mut self, now: Timestamp, pull: Pull, batch: &mut Batch) {
+        let Pull { outbox, holder, room, reply } = pull;
+        let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
+        if let Some(index) = self.outboxes.find(outbox) {
+            self.lease(now, index, holder, &mut leased);
+            if leased.items.len() < room as usize {
+                self.outboxes.get_mut(index).emptied_by(holder);
+            }
+        }
+        batch.answers.push(Answer::Leased(reply, leased));
+    }
+
+    fn lease(&mut self, now: Timestamp, index: OutboxIndex, holder: Holder, leased: &mut Leased) {
+        let room = leased.room as usize;
+        let ready = usize::try_from(self.outboxes.get(index).count(Stage::Ready)).unwrap_or(usize::MAX);
+        leased.items.reserve(room.min(ready));
+        let held = self.leases.holders.entry(holder).or_default();
+        while leased.items.len() < room {
+            let Some(slot) = self.outboxes.next_ready(index, &self.slab) else { break };
+            let Some(delivery) = self.slab.get_mut(slot) else { continue };
+            if delivery.expires <= now {
+                // Its time has passed: the timer, which may write, ends it.
+                self.slab.wake_at(slot, now);
+                continue;
+            }
+            let Body::Memory(body) = &delivery.body else { continue };
+            let body = body.clone();
+            self.outboxes.leave(delivery);
+            delivery.stage = Stage::Leased;
+            delivery.number = delivery.number.wrapping_add(1);
+            self.outboxes.enter(delivery);
+            held.leases.push((slot, delivery.number));
+            let content = if delivery.is_receipt() {
+                Content::Receipt { state: delivery.state, error: delivery.error, done: delivery.done }
+            } else {
+                Content::Message
+            };
+            let origin = match self.outboxes.get(delivery.origin).outbox {
+                Outbox::Account(name) => Origin::Account(name),
+                Outbox::Operator(name) => Origin::Operator(name),
+            };
+            leased.items.push(LeasedDelivery {
+                lease: Lease { partition: self.id, slot, number: delivery.number },
+                message_id: self.ids.id(delivery.tick),
+                origin,
+                content,
+                body,
+                attempt: delivery.next_attempt(),
+                accepted: delivery.accepted,
+                expires: delivery.expires,
+            });
+        }
+        if held.leases.len() >= held.sweep_at {
+            let slab = &self.slab;
+            held.leases.retain(|(slot, number)| {
+                slab.get(*slot)
+                    .is_some_and(|delivery| delivery.stage == Stage::Leased && delivery.number == *number)
+            });
+            held.sweep_at = 2 * held.leases.len() + 64;
+        }
+    }
+
+    pub(super) fn register(&mut self, register: Register) {
+        let Register { outbox, holder, ring } = register;
+        let index = self.outboxes.register(outbox, holder, ring);
+        let outboxes = &mut self.leases.holders.entry(holder).or_default().outboxes;
+        if !outboxes.contains(&index) {
+            outboxes.push(index);
+        }
+    }
+
+    /// A holder is gone: it is not rung any more, and what it still holds was never written.
+    pub(super) fn release_holder(&mut self, now: Timestamp, Release { holder }: Release) {
+        let Some(held) = self.leases.holders.remove(&holder) else { return };
+        for index in held.outboxes {
+            self.outboxes.release(index, holder);
+        }
+        for (slot, number) in held.leases {
+            let open = self
+                .slab
+                .get(slot)
+                .is_some_and(|delivery| delivery.stage == Stage::Leased && delivery.number == number);
+            if open {
+                self.give_back(now, slot);
+            }
+        }
+    }
+
+    /// A lease ends and nothing was written: as before the lease. Needs no event, since leases are not kept.
+    pub(super) fn give_back(&mut self, now: Timestamp, slot: u64) {
+        let Some(taken) = self.slab.get(slot).map(|delivery| delivery.taken) else { return };
+        if taken {
+            // The event of the late response says already that it is with the operator.
+            self.change(slot, |delivery| delivery.stage = Stage::Enroute);
+        } else {
+            self.change(slot, |delivery| delivery.stage = Stage::Staged);
+            self.make_visible(now, slot);
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! One partition with its journal in memory, and everybody who talks to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use smsc_proto::ids::{MessageId, OperatorMessageId};
+use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_proto::smpp::pdu::BindKind;
+
+use super::super::*;
+use crate::error::StoreError;
+use crate::name::Name;
+use crate::options::{Durability, JournalKind, OutboxRules};
+
+pub(super) const HOUR: u64 = 3_600_000;
+
+pub(super) fn op_a() -> Outbox {
+    Outbox::Operator(Name::intern("op-a"))
+}
+
+pub(super) fn op_b() -> Outbox {
+    Outbox::Operator(Name::intern("op-b"))
+}
+
+pub(super) fn demo() -> Outbox {
+    Outbox::Account(Name::intern("demo"))
+}
+
+pub(super) const LINK: Holder = Holder(1);
+pub(super) const BIND: Holder = Holder(2);
+
+/// What came back.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    pub(super) accepted: Vec<(u32, Result<MessageId, AcceptRefusal>)>,
+    pub(super) leased: Vec<LeasedDelivery>,
+    pub(super) settled: u32,
+    pub(super) receipts: Vec<(u32, bool)>,
+    pub(super) rerouted: Vec<Rerouted>,
+    pub(super) found: Vec<Found>,
+    pub(super) rings: Vec<Outbox>,
+}
+
+struct Collector(Inbox);
+
+impl Actor for Collector {
+    type Context = Context<Self>;
+}
+
+macro_rules! collect {
+    ($($message:ty: |$inbox:ident, $it:ident| $what:expr;)*) => {$(
+        impl Handler<$message> for Collector {
+            type Result = ();
+            fn handle(&mut self, $it: $message, _: &mut Self::Context) {
+                let $inbox = &mut self.0;
+                $what;
+            }
+        }
+    )*};
+}
+
+collect! {
+    Accepted: |inbox, it| inbox.accepted.extend(it.items);
+    Leased: |inbox, it| inbox.leased.extend(it.items);
+    Settled: |inbox, it| inbox.settled += it.count;
+    ReceiptsRecorded: |inbox, it| inbox.receipts.extend(it.items);
+    Rerouted: |inbox, it| inbox.rerouted.push(it);
+    Found: |inbox, it| inbox.found.push(it);
+    Ring: |inbox, it| inbox.rings.push(it.outbox);
+}
+
+struct Take;
+
+impl Message for Take {
+    type Result = MessageResult<Take>;
+}
+
+impl Handler<Take> for Collector {
+    type Result = MessageResult<Take>;
+    fn handle(&mut self, _: Take, _: &mut Self::Context) -> Self::Result {
+        MessageResult(std::mem::take(&mut self.0))
+    }
+}
+
+/// The node around one partition. Time stands still unless it is moved.
+pub(super) struct Node {
+    system: SystemRunner,
+    collector: Addr<Collector>,
+    pub(super) options: StoreOptions,
+    rules: CleaningRules,
+    pub(super) partition: Partition,
+    /// The journal's records.
+    pub(super) journal: BTreeMap<RecordNumber, Bytes>,
+    pub(super) now: Timestamp,
+    tag: u32,
+}
+
+pub(super) fn options() -> StoreOptions {
+    StoreOptions {
+        data_dir: "unused".into(),
+        node_number: 0,
+        partitions: 1,
+        journal: JournalKind::Nothing,
+        durability: Durability::ProcessCrash,
+        memory_max: 1 << 30,
+        messages_max: 1_000_000,
+        retention: Duration::from_secs(24 * 3_600),
+        retention_messages_max: 1_000_000,
+        receipt_grace: Duration::from_secs(3_600),
+        parked_max: Duration::from_secs(10 * 86_400),
+        disk_free_min: 0,
+        outboxes: Vec::new(),
+    }
+}
+
+/// A message as a test wants it; the rest is usual.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) origin: Origin,
+    pub(super) outboxes: Vec<Outbox>,
+    pub(super) body: Bytes,
+    pub(super) priority: u8,
+    /// Milliseconds from now.
+    pub(super) due: u64,
+    pub(super) validity: u64,
+    pub(super) receipts: u8,
+    pub(super) destination: u64,
+}
+
+/// An MT message for op-a, a receipt asked for, valid for 48 hours.
+pub(super) fn mt() -> Draft {
+    Draft {
+        origin: Origin::Account(Name::intern("demo")),
+        outboxes: vec![op_a()],
+        body: Bytes::from_static(b"submit_sm"),
+        priority: 0,
+        due: 0,
+        validity: 48 * HOUR,
+        receipts: 1,
+        destination: 4_670,
+    }
+}
+
+/// An MO message for the account.
+pub(super) fn mo() -> Draft {
+    Draft { origin: Origin::Operator(Name::intern("op-a")), outboxes: vec![demo()], receipts: 0, ..mt() }
+}
+
+impl Node {
+    pub(super) fn new() -> Self {
+        Self::with(options())
+    }
+
+    pub(super) fn with(options: StoreOptions) -> Self {
+        Self::cleaning(options, CleaningRules::default())
+    }
+
+    pub(super) fn cleaning(options: StoreOptions, rules: CleaningRules) -> Self {
+        let system = System::new();
+        let collector = system.block_on(async { Collector(Inbox::default()).start() });
+        let partition = Partition::new(PartitionId::new(0).unwrap(), &options).with_cleaning(rules);
+        let now = Timestamp::from_millis(1_764_000_000_000);
+        let mut node =
+            Self { system, collector, options, rules, partition, journal: BTreeMap::new(), now, tag: 0 };
+        node.partition.recovered(now);
+        node
+    }
+
+    pub(super) fn with_rules(outbox: Outbox, rules: OutboxRules) -> Self {
+        Self::with(StoreOptions { outboxes: vec![(outbox, rules)], ..options() })
+    }
+
+    pub(super) fn to<M>(&self) -> Recipient<M>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Collector: Handler<M>,
+    {
+        self.collector.clone().recipient()
+    }
+
+    pub(super) fn inbox(&mut self) -> Inbox {
+        self.system.block_on(self.collector.send(Take)).unwrap()
+    }
+
+    pub(super) fn pass(&mut self, millis: u64) {
+        self.now = self.now.plus(Duration::from_millis(millis));
+    }
+
+    /// Time passes and the timers run, until nothing is due.
+    pub(super) fn wait(&mut self, millis: u64) {
+        self.pass(millis);
+        for _ in 0..10_000 {
+            if self.partition.poll_timeout().is_none_or(|due| due > self.now) {
+                return;
+            }
+            let now = self.now;
+            self.turn(|partition, batch| partition.handle_timeout(now, batch));
+        }
+        panic!("the timers never come to an end");
+    }
+
+    /// One batch, made durable and released.
+    pub(super) fn turn(&mut self, turn: impl FnOnce(&mut Partition, &mut Batch)) {
+        let mut batch = self.partition.begin();
+        turn(&mut self.partition, &mut batch);
+        let records = self.partition.seal(&mut batch);
+        self.append(records);
+        self.partition.release(self.now, batch);
+        self.check_counts();
+    }
+
+    pub(super) fn append(&mut self, records: Records) {
+        if records.records.is_empty() {
+            return;
+        }
+        self.journal.extend((records.first..).zip(records.records));
+        self.journal = self.journal.split_off(&records.keep_from);
+        assert!(!self.journal.is_empty(), "the newest record is never dropped");
+    }
+
+    pub(super) fn apply(&mut self, command: Command) {
+        let now = self.now;
+        self.turn(|partition, batch| partition.apply(now, command, false, batch));
+    }
+
+    /// The cleaner works until it has nothing more to do.
+    pub(super) fn clean(&mut self) -> usize {
+        let mut calls = 0;
+        while let Some(number) = self.partition.wants_cleaning() {
+            let record = self.journal[&number].clone();
+            self.turn(|partition, batch| partition.clean(number, &record, batch));
+            calls += 1;
+            assert!(calls < 100_000, "the cleaner never comes to an end");
+        }
+        calls
+    }
+
+    pub(super) fn message(&mut self, draft: &Draft) -> NewMessage {
+        self.tag += 1;
+        NewMessage {
+            tag: self.tag,
+            origin: draft.origin,
+            body: draft.body.clone(),
+            priority: draft.priority,
+            due: self.now.plus(Duration::from_millis(draft.due)),
+            expires: self.now.plus(Duration::from_millis(draft.validity)),
+            receipts: ReceiptRequest(draft.receipts),
+            destination: draft.destination,
+            deliveries: draft.outboxes.iter().map(|outbox| NewDelivery { outbox: *outbox, body: None }).collect(),
+            peer: Peer { address: [127, 0, 0, 1].into(), bind: BindKind::Transceiver },
+        }
+    }
+
+    pub(super) fn accept_all(&mut self, drafts: &[Draft]) -> Command {
+        let items = drafts.iter().map(|draft| self.message(draft)).collect();
+        Command::Accept(Accept { reply: self.to(), items })
+    }
+
+    /// Accepts a message and returns its id.
+    pub(super) fn accept(&mut self, draft: &Draft) -> MessageId {
+        self.try_accept(draft).unwrap()
+    }
+
+    pub(super) fn try_accept(&mut self, draft: &Draft) -> Result<MessageId, AcceptRefusal> {
+        let command = self.accept_all(std::slice::from_ref(draft));
+        self.apply(command);
+        self.inbox().accepted.remove(0).1
+    }
+
+    pub(super) fn pull_command(&self, outbox: Outbox, holder: Holder, room: u32) -> Command {
+        Command::Pull(Pull { outbox, holder, room, reply: self.to() })
+    }
+
+    pub(super) fn pull(&mut self, outbox: Outbox, room: u32) -> Vec<LeasedDelivery> {
+        let holder = if matches!(outbox, Outbox::Operator(_)) { LINK } else { BIND };
+        let command = self.pull_command(outbox, holder, room);
+        self.apply(command);
+        self.inbox().leased
+    }
+
+    /// Pulls exactly one.
+    pub(super) fn pull_one(&mut self, outbox: Outbox) -> LeasedDelivery {
+        let mut leased = self.pull(outbox, 10);
+        assert_eq!(leased.len(), 1, "one delivery is due in {outbox:?}");
+        leased.remove(0)
+    }
+
+    pub(super) fn settle(&mut self, lease: Lease, outcome: Outcome) {
+        let reply = Some(self.to());
+        self.apply(Command::Settle(Settle { holder: LINK, items: vec![Settlement { lease, outcome }], reply }));
+        assert_eq!(self.inbox().settled, 1);
+    }
+
+    pub(super) fn receipt(&mut self, receipt: OperatorReceipt) -> bool {
+        self.apply(Command::Receipts(RecordReceipts { reply: self.to(), items: vec![receipt] }));
+        self.inbox().receipts.remove(0).1
+    }
+
+    pub(super) fn find(&mut self, message_id: MessageId) -> Vec<DeliveryStatus> {
+        self.apply(Command::Find(Find { message_id, reply: self.to() }));
+        self.inbox().found.remove(0).deliveries
+    }
+
+    /// The state of a message with one delivery.
+    pub(super) fn state(&mut self, message_id: MessageId) -> Option<MessageState> {
+        self.find(message_id).first().map(|status| status.state)
+    }
+
+    /// A message that the operator has taken under this id.
+    pub(super) fn send(&mut self, draft: &Draft, id: u64) -> MessageId {
+        let message = self.accept(draft);
+        let lease = self.pull_one(draft.outboxes[0]).lease;
+        self.settle(lease, sent(id));
+        message
+    }
+
+    /// kill -9: the state is gone, the journal is replayed. The receipts' grace after a start is not waited for.
+    pub(super) fn crash(&mut self) {
+        self.try_crash().unwrap();
+    }
+
+    pub(super) fn try_crash(&mut self) -> Result<(), StoreError> {
+        let mut partition = Partition::new(self.partition.id(), &self.options).with_cleaning(self.rules);
+        for (number, record) in &self.journal {
+            partition.replay(*number, record)?;
+        }
+        partition.recovered(self.now);
+        self.partition = partition;
+        self.check_counts();
+        Ok(())
+    }
+
+    pub(super) fn stats(&self) -> PartitionStats {
+        self.partition.stats(self.now)
+    }
+
+    pub(super) fn outbox(&self, outbox: Outbox) -> OutboxStats {
+        self.stats().outboxes.into_iter().find(|stats| stats.outbox == outbox).unwrap()
+    }
+
+    /// The counters say what a look at every delivery says.
+    pub(super) fn check_counts(&self) {
+        let mut counts: BTreeMap<(OutboxIndex, u8), u64> = BTreeMap::new();
+        let mut live = 0;
+        for chunk in self.partition.slab.chunks() {
+            for (_, delivery) in self.partition.slab.chunk(chunk) {
+                *counts.entry((delivery.place(), delivery.stage as u8)).or_default() += 1;
+                live += u64::from(delivery.octets);
+                assert!(self.partition.ledger.first() <= delivery.record, "a base was dropped");
+            }
+        }
+        live += self.partition.parked.iter().map(|(_, entry)| u64::from(entry.octets)).sum::<u64>();
+        for (index, state) in self.partition.outboxes.iter().enumerate() {
+            for (stage, count) in state.counts.iter().enumerate() {
+                let seen = counts.get(&(index as OutboxIndex, stage as u8)).copied().unwrap_or_default();
+                assert_eq!(*count, seen, "{:?}, stage {stage}", state.outbox);
+            }
+        }
+        assert_eq!(self.partition.ledger.live_octets(), live);
+    }
+}
+
+pub(super) fn sent(id: u64) -> Outcome {
+    Outcome::Sent { operator_message_id: Some(OperatorMessageId::Decimal(id)), receipt_expected: true }
+}
+
+pub(super) fn refused() -> Outcome {
+    Outcome::Refused { status: CommandStatus(11), state: MessageState::Rejected, error: *b"011" }
+}
+
+/// What op-a reports about the message that it knows by this id.
+pub(super) fn delivrd(id: u64) -> OperatorReceipt {
+    OperatorReceipt {
+        tag: 1,
+        operator: Name::intern("op-a"),
+        operator_message_id: OperatorMessageId::Decimal(id),
+        state: MessageState::Delivered,
+        error: *b"000",
+        done: Timestamp::from_millis(1_764_000_000_777),
+        destination: 4_670,
+    }
+}
+
+/// Everything of a partition that a restart must bring back. What is on lease counts as waiting.
+pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
+    let mut picture = BTreeMap::new();
+    for chunk in partition.slab.chunks() {
+        for (slot, d) in partition.slab.chunk(chunk) {
+            let stage = match d.stage {
+                Stage::Staged | Stage::Scheduled | Stage::Retry | Stage::Ready | Stage::Leased if d.taken => "enroute",
+                Stage::Staged | Stage::Scheduled | Stage::Retry | Stage::Ready | Stage::Leased => "waits",
+                Stage::Enroute => "enroute",
+                Stage::Retained => "retained",
+                Stage::Gone => "gone",
+            };
+            let retained = d.stage == Stage::Retained;
+            let mut ids: Vec<String> = partition.ids_of(slot, d).iter().map(|id| format!("{id:?}")).collect();
+            ids.sort();
+            let body = match &d.body {
+                delivery::Body::Memory(body) => Some(crc32fast::hash(body)),
+                delivery::Body::None => None,
+            };
+            let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
+            let rest = (d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
+            let places = (partition.outboxes.get(d.origin).outbox, partition.outboxes.get(d.outbox).outbox);
+            picture.insert(slot, format!("{stage} {waiting:?} {rest:?} {places:?}"));
+        }
+    }
+    for (number, entry) in partition.parked.iter() {
+        picture.insert(1 << 63 | number, format!("{:?}", entry.receipt));
+    }
+    picture
+}
+
+/// A choice for re-routing.
+pub(super) fn always(to: Outbox) -> Arc<dyn Fn(Origin, &[u8]) -> Option<Outbox> + Send + Sync> {
+    Arc::new(move |_, _| Some(to))
+}
+
+/// Deliveries of one message to several outboxes.
+pub(super) fn several(outboxes: &[Outbox]) -> Draft {
+    Draft { outboxes: outboxes.to_vec(), ..mt() }
+}
+

@@ -1,0 +1,104 @@
+//! Rings: who is told that something is due, and how often.
+
+use super::cast::*;
+use crate::messages::*;
+use crate::partition::Command;
+
+fn register(node: &mut Node, outbox: Outbox, holder: Holder) {
+    node.apply(Command::Register(Register { outbox, holder, ring: node.to() }));
+}
+
+#[test]
+fn a_holder_is_rung_once_when_an_empty_outbox_gets_something() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    assert!(node.inbox().rings.is_empty());
+    for _ in 0..3 {
+        let command = node.accept_all(&[mt()]);
+        node.apply(command);
+    }
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn a_holder_that_registers_late_is_rung_at_once() {
+    let mut node = Node::new();
+    node.accept(&mt());
+    register(&mut node, op_a(), LINK);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn the_ring_is_repeated_only_after_the_outbox_was_emptied() {
+    let mut node = Node::new();
+    node.accept(&mt());
+    register(&mut node, op_a(), LINK);
+    node.inbox();
+    assert_eq!(node.pull(op_a(), 1).len(), 1);
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert!(node.inbox().rings.is_empty(), "it took all it asked for: it asks again by itself");
+    assert_eq!(node.pull(op_a(), 5).len(), 1);
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn every_registered_holder_is_rung() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), Holder(7));
+    register(&mut node, op_a(), Holder(8));
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a(), op_a()]);
+}
+
+#[test]
+fn a_released_holder_is_rung_no_more() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    node.apply(Command::Release(Release { holder: LINK }));
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert!(node.inbox().rings.is_empty());
+}
+
+#[test]
+fn a_holder_that_registers_twice_is_rung_once() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    register(&mut node, op_a(), LINK);
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn a_message_that_becomes_due_rings() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    node.accept(&Draft { due: 1_000, ..mt() });
+    assert!(node.inbox().rings.is_empty());
+    node.wait(1_000);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn a_final_state_rings_the_receivers() {
+    let mut node = Node::new();
+    register(&mut node, demo(), BIND);
+    node.send(&mt(), 5);
+    node.apply(Command::Receipts(RecordReceipts { reply: node.to(), items: vec![delivrd(5)] }));
+    assert_eq!(node.inbox().rings, [demo()]);
+}
+
+#[test]
+fn what_a_lost_holder_leaves_rings_the_others() {
+    let mut node = Node::new();
+    node.accept(&mt());
+    node.pull(op_a(), 1);
+    register(&mut node, op_a(), Holder(7));
+    node.apply(Command::Release(Release { holder: LINK }));
+    assert_eq!(node.inbox().rings, [op_a()]);
+}

@@ -1,0 +1,172 @@
+//! Messages from handsets: to which account they go, and that none is acknowledged and lost.
+
+use bytes::Bytes;
+use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_tests::configuration::Configuration;
+use smsc_tests::message::Message;
+use smsc_tests::node::{Node, usual};
+use smsc_tests::operator::Operator;
+
+/// A handset's message to a service number.
+fn from_handset(number: &str, text: &str) -> Message {
+    Message::to(number).from("46701234567").text(text)
+}
+
+/// An operator, and two accounts that want its messages.
+fn two_accounts(operator: &Operator) -> Configuration {
+    Configuration::new().account("demo").account("shop").operator(operator)
+}
+
+#[test]
+fn a_message_reaches_the_account_of_its_number_as_it_came() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let esme = node.receiver("demo");
+    let message = from_handset("72345", "").octets(b"\x00\x01\xff octets").with(|message| {
+        (message.esm_class, message.data_coding, message.protocol_id) = (0x40, 0xF5, 0x41);
+        message.service_type = Bytes::from_static(b"CMT");
+    });
+    assert_eq!(operator.deliver(&message), CommandStatus::ESME_ROK);
+    assert_eq!(esme.expect_delivery().message, message);
+}
+
+#[test]
+fn an_exact_number_beats_a_prefix_and_a_longer_prefix_a_shorter_one() {
+    let operator = Operator::start("op-a");
+    let configuration = two_accounts(&operator);
+    let node = configuration.mo_route("7*", "demo").mo_route("72*", "shop").mo_route("72345", "demo").start();
+    let (demo, shop) = (node.receiver("demo"), node.receiver("shop"));
+    for (number, esme) in [("71000", &demo), ("72000", &shop), ("72345", &demo), ("723456", &shop)] {
+        assert_eq!(operator.deliver(&from_handset(number, number)), CommandStatus::ESME_ROK);
+        assert_eq!(esme.expect_delivery().message.as_text(), number);
+    }
+}
+
+#[test]
+fn a_keyword_chooses_among_the_accounts_of_a_number() {
+    let operator = Operator::start("op-a");
+    let keyword = "keyword = \"JOIN\"";
+    let node = two_accounts(&operator)
+        .mo_route("72345", "demo")
+        .mo_route_with("72345", "shop", keyword)
+        .start();
+    let (demo, shop) = (node.receiver("demo"), node.receiver("shop"));
+    for (text, esme) in [("JOIN now", &shop), ("join", &shop), ("JOINED", &demo), ("please JOIN", &demo), ("", &demo)] {
+        assert_eq!(operator.deliver(&from_handset("72345", text)), CommandStatus::ESME_ROK);
+        assert_eq!(esme.expect_delivery().message.as_text(), text);
+    }
+}
+
+#[test]
+fn a_route_may_be_for_one_operators_messages_only() {
+    let (a, b) = (Operator::start("op-a"), Operator::start("op-b"));
+    let node = two_accounts(&a)
+        .operator(&b)
+        .mo_route("72345", "demo")
+        .mo_route_with("72345", "shop", "operator = \"op-b\"")
+        .start();
+    let (demo, shop) = (node.receiver("demo"), node.receiver("shop"));
+    a.deliver(&from_handset("72345", "from a"));
+    assert_eq!(demo.expect_delivery().message.as_text(), "from a");
+    b.deliver(&from_handset("72345", "from b"));
+    assert_eq!(shop.expect_delivery().message.as_text(), "from b");
+}
+
+#[test]
+fn a_message_that_no_account_wants_is_refused() {
+    let operator = Operator::start("op-a");
+    let node = two_accounts(&operator).mo_route("72345", "demo").start();
+    assert_eq!(operator.deliver(&from_handset("99999", "hello")), CommandStatus::ESME_RX_R_APPN, "S53");
+    assert_eq!(operator.deliver(&from_handset("72345", "hello")), CommandStatus::ESME_ROK);
+    assert_eq!(node.receiver("demo").expect_delivery().message.as_text(), "hello");
+}
+
+#[test]
+fn a_message_that_no_account_wants_yet_may_be_parked() {
+    let operator = Operator::start("op-a");
+    let configuration = two_accounts(&operator).section("router", "mo_no_route = \"park\"");
+    let node = configuration.start();
+    assert_eq!(operator.deliver(&from_handset("72345", "early")), CommandStatus::ESME_ROK);
+    let place = node.terminate().0;
+    place.configure(&configuration.mo_route("72345", "demo"));
+    assert_eq!(place.start_again().receiver("demo").expect_delivery().message.as_text(), "early");
+}
+
+#[test]
+fn a_message_waits_for_a_receiver_that_binds_later() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    assert_eq!(operator.deliver(&from_handset("72345", "patience")), CommandStatus::ESME_ROK);
+    assert_eq!(node.transmitter("demo").deliveries(), [], "a transmitter is never delivered to");
+    assert_eq!(node.receiver("demo").expect_delivery().message.as_text(), "patience");
+}
+
+#[test]
+fn a_message_that_was_not_acknowledged_comes_again_on_the_next_bind() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let esme = node.receiver("demo");
+    esme.holds_deliveries();
+    operator.deliver(&from_handset("72345", "again"));
+    esme.expect_delivery();
+    drop(esme);
+    assert_eq!(node.receiver("demo").expect_delivery().message.as_text(), "again");
+}
+
+#[test]
+fn a_message_that_the_esme_refuses_is_not_sent_again() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let esme = node.receiver("demo");
+    esme.answers_deliveries_with(CommandStatus::ESME_RX_R_APPN);
+    operator.deliver(&from_handset("72345", "refused"));
+    esme.expect_delivery();
+    esme.unbind();
+    operator.deliver(&from_handset("72345", "next"));
+    assert_eq!(node.receiver("demo").expect_delivery().message.as_text(), "next");
+}
+
+#[test]
+fn an_account_that_collects_nothing_makes_operators_wait_in_the_end() {
+    let operator = Operator::start("op-a");
+    let node = Configuration::new()
+        .account_with("demo", "waiting_max = 3")
+        .operator(&operator)
+        .mo_route("*", "demo")
+        .start();
+    for _ in 0..3 {
+        assert_eq!(operator.deliver(&from_handset("72345", "one of three")), CommandStatus::ESME_ROK);
+    }
+    let fourth = operator.send(from_handset("72345", "one too many"));
+    assert_eq!(operator.expect_answer(fourth), CommandStatus::ESME_RX_T_APPN);
+    let esme = node.receiver("demo");
+    let texts = (0..4).map(|_| esme.expect_delivery().message.as_text()).collect::<Vec<_>>();
+    assert!(texts.contains(&"one too many".to_owned()), "the operator tries again, and nothing is lost");
+}
+
+#[test]
+fn many_messages_arrive_once_each() {
+    let operator = Operator::start("op-a");
+    let node = usual(&operator).start();
+    let esmes = [node.receiver("demo"), node.transceiver("demo")];
+    for number in 0..500 {
+        operator.send(from_handset("72345", &format!("{number}")));
+    }
+    operator.expect_all_acknowledged();
+    let deliveries = smsc_tests::esme::expect_deliveries(&[&esmes[0], &esmes[1]], 500);
+    let texts = deliveries.iter().map(|delivery| delivery.message.as_text());
+    assert_eq!(texts.collect::<std::collections::HashSet<_>>().len(), 500);
+}
+
+#[test]
+fn a_reply_finds_its_way_back() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let esme = node.transceiver("demo");
+    esme.submit_ok(&Message::to("46701234567").from("72345").text("shall we?"));
+    let asked = operator.expect_message().message;
+    let reply = Message { source: asked.destination, destination: asked.source, ..Message::default() }.text("yes");
+    assert_eq!(operator.deliver(&reply), CommandStatus::ESME_ROK);
+    let delivered = esme.expect_delivery().message;
+    assert_eq!((&delivered.source.digits[..], delivered.as_text()), (&b"46701234567"[..], "yes".to_owned()));
+}
