@@ -17,8 +17,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
 };
 
 use crate::config::ListenerTls;
@@ -94,7 +93,8 @@ impl ServerTls {
     /// Reads certificate, key and client authority.
     pub fn load(files: &ListenerTls) -> Result<Self, TlsError> {
         let certificate = Arc::new(CurrentCertificate(ArcSwap::from_pointee(certified_key(files)?)));
-        let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).map_err(other)?;
+        let builder =
+            ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).map_err(other)?;
         let builder = match &files.client_ca {
             None => builder.with_no_client_auth(),
             Some(ca) => {
@@ -166,8 +166,13 @@ pub struct SelfMade {
 impl SelfMade {
     /// Where the certificate lies, or will lie, below the data folder.
     pub fn in_folder(data_dir: &Path) -> Self {
-        let folder = data_dir.join("tls");
+        let folder = Self::folder(data_dir);
         Self { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") }
+    }
+
+    /// The folder of both.
+    pub fn folder(data_dir: &Path) -> PathBuf {
+        data_dir.join("tls")
     }
 
     /// Makes certificate and key unless both are there.
@@ -177,7 +182,8 @@ impl SelfMade {
         }
         let key = rcgen::KeyPair::generate().map_err(other)?;
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        let certificate = rcgen::CertificateParams::new(names).and_then(|params| params.self_signed(&key)).map_err(other)?;
+        let certificate =
+            rcgen::CertificateParams::new(names).and_then(|params| params.self_signed(&key)).map_err(other)?;
         write(&self.key, &key.serialize_pem())?;
         write(&self.certificate, &certificate.pem())
     }
@@ -284,5 +290,7 @@ impl ServerCertVerifier for AcceptAnyCertificate {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
     }
-
 }
+
+#[cfg(test)]
+mod tests;

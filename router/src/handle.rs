@@ -238,4 +238,25 @@ mod tests {
         let error = RouterHandle::new(unknown).err().expect("h-c is gone");
         assert_eq!(error, RouterError::UnknownOperator { kind: "route", route: 1, operator: name("h-c") });
     }
+
+    #[test]
+    fn zz_timing() {
+        let mut routes = Vec::new();
+        for prefix in 0..1000 {
+            routes.push(MtRoute { prefix: format!("46{prefix:03}"), account: None, source: None, operators: vec![(name("h-a"), 1), (name("h-b"), 3)], failover: vec![name("h-c")] });
+        }
+        let handle = RouterHandle::new(RouterOptions { mt: routes, ..options() }).expect("good");
+        let numbers: Vec<String> = (0..1000u64).map(|n| format!("46{:09}", n * 7_919_777 % 1_000_000_000)).collect();
+        let snapshot = handle.snapshot();
+        for _ in 0..3 {
+            let start = std::time::Instant::now();
+            let mut sum = 0;
+            for _ in 0..1000 { for number in &numbers { sum += snapshot.tables.mt.find(name2(), b"BRAND", number.as_bytes()).map_or(0, |e| e.route.prefix.len()); } }
+            let find = start.elapsed();
+            let start = std::time::Instant::now();
+            for _ in 0..1000 { for number in &numbers { sum += snapshot.mt(name2(), b"BRAND", number.as_bytes()).map_or(0, |n| n.index()); } }
+            println!("find {:?} mt {:?} /1000 = ns ({sum})", find / 1_000_000, start.elapsed() / 1_000_000);
+        }
+    }
+    fn name2() -> Name { static N: std::sync::OnceLock<Name> = std::sync::OnceLock::new(); *N.get_or_init(|| name("demo")) }
 }

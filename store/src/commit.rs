@@ -50,8 +50,11 @@ const INLINE_ITEMS: usize = 32;
 /// apply them, which costs less than waking up.
 const PIPELINE_ITEMS: usize = 128;
 
-/// Old records read for the cleaner with one append, at most.
-const CLEAN_RECORDS: usize = 8;
+/// Old records read for the cleaner with one append, at most: what a large batch appends.
+const CLEAN_RECORDS: usize = 48;
+
+/// How often one old record is given to the cleaner, which takes a part of it each time, in one batch.
+const CLEAN_STEPS: usize = 4;
 
 /// How often the statistics are made anew, and the disk is looked at when nothing is written.
 const STATS_EVERY: Duration = Duration::from_millis(500);
@@ -296,10 +299,12 @@ impl StateThread {
             self.desk.late_by(now.since(due));
         }
         while let Some((number, record)) = self.old.pop() {
-            if self.partition.wants_cleaning() == Some(number) {
+            for _ in 0..CLEAN_STEPS {
+                if self.partition.wants_cleaning() != Some(number) {
+                    break;
+                }
                 let forming = forming(&mut self.forming, &mut self.partition);
                 self.partition.clean(number, &record, &mut forming.batch);
-                forming.octets += record.len();
                 self.cleaned = Some(number);
             }
         }
@@ -384,7 +389,8 @@ impl StateThread {
         self.jobs.send(job).map_err(gone)
     }
 
-    /// Which old records to read: about as many as are written, so that the cleaner keeps up and does not get in the way.
+    /// Which old records to read: about as many as are written. With fewer the cleaner would not keep up, since most of
+    /// what ends is kept to be asked for and is moved once; with more it would get in the way.
     fn wants_old(&mut self, written: usize) -> Option<(RecordNumber, usize)> {
         if self.cleaning == Cleaning::Impossible || self.taken.stop.is_some() {
             return None;
@@ -392,7 +398,10 @@ impl StateThread {
         let oldest = self.partition.wants_cleaning()?;
         if written == 0 && self.cleaned == Some(oldest) {
             // It was read, nothing of it could be moved, and it would be read again for ever.
-            tracing::error!(record = oldest, "the oldest record of the journal cannot be cleaned: the journal will grow");
+            tracing::error!(
+                record = oldest,
+                "the oldest record of the journal cannot be cleaned: the journal will grow"
+            );
             self.cleaning = Cleaning::Impossible;
             return None;
         }

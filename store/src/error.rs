@@ -186,7 +186,9 @@ pub enum StoreError {
     },
 
     /// A thread of the store panicked.
-    #[error("{thread} panicked: {what}. This is a fault of this program: please report it. Restart the node; nothing that was acknowledged is lost")]
+    #[error(
+        "{thread} panicked: {what}. This is a fault of this program: please report it. Restart the node; nothing that was acknowledged is lost"
+    )]
     Panicked {
         /// Which thread.
         thread: String,
@@ -204,7 +206,9 @@ pub enum StoreError {
     },
 
     /// The store did not stop in time.
-    #[error("the store did not stop within {seconds} s: the disk is too slow or hangs. Nothing that was acknowledged is lost")]
+    #[error(
+        "the store did not stop within {seconds} s: the disk is too slow or hangs. Nothing that was acknowledged is lost"
+    )]
     StopTimedOut {
         /// The deadline, in seconds.
         seconds: u64,

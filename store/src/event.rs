@@ -75,6 +75,8 @@ pub(crate) struct Summary {
     pub(crate) retained: Timestamp,
     pub(crate) attempts: u16,
     pub(crate) destination: u64,
+    /// Octets of journal that it counts for.
+    pub(crate) worth: u32,
     pub(crate) ids: OperatorIds,
 }
 
@@ -253,6 +255,7 @@ impl Event<'_> {
                 out.time(summary.retained);
                 out.number(u64::from(summary.attempts));
                 out.raw(&summary.destination.to_le_bytes());
+                out.number(u64::from(summary.worth));
                 out.ids(&summary.ids);
                 out.number(parked.map_or(0, |number| number + 1));
             }
@@ -537,6 +540,7 @@ impl<'a> EventReader<'a> {
                     retained: self.time()?,
                     attempts: self.attempts()?,
                     destination: u64::from_le_bytes(self.array()?),
+                    worth: self.worth()?,
                     ids: self.ids()?,
                 },
                 parked: self.number()?.checked_sub(1),
@@ -630,6 +634,10 @@ impl<'a> EventReader<'a> {
 
     fn attempts(&mut self) -> Result<u16, StoreError> {
         u16::try_from(self.number()?).map_err(|_| self.damaged("attempts are counted up to 65,535"))
+    }
+
+    fn worth(&mut self) -> Result<u32, StoreError> {
+        u32::try_from(self.number()?).map_err(|_| self.damaged("no message is worth 4 GiB"))
     }
 
     fn octets(&mut self) -> Result<&'a [u8], StoreError> {

@@ -100,7 +100,11 @@ mod tests {
 
     fn disk(free: &Arc<AtomicU64>) -> FreeSpace {
         let free = free.clone();
-        FreeSpace::new(PathBuf::from("."), Arc::new(move |_| Ok(Space { free: free.load(Ordering::Relaxed), capacity: 10_000 })), 1_000)
+        FreeSpace::new(
+            PathBuf::from("."),
+            Arc::new(move |_| Ok(Space { free: free.load(Ordering::Relaxed), capacity: 10_000 })),
+            1_000,
+        )
     }
 
     #[test]

@@ -45,7 +45,11 @@ pub fn address_hash(digits: &[u8]) -> u64 {
 }
 
 impl StoreHandle {
-    pub(crate) fn new(partitions: Vec<(PartitionId, Arc<Lanes>)>, accepting: &[PartitionId], board: Arc<Board>) -> Self {
+    pub(crate) fn new(
+        partitions: Vec<(PartitionId, Arc<Lanes>)>,
+        accepting: &[PartitionId],
+        board: Arc<Board>,
+    ) -> Self {
         let mut lanes = std::array::from_fn(|_| None);
         for (id, way) in partitions {
             lanes[slot(id)] = Some((id, way));
@@ -90,7 +94,9 @@ impl StoreHandle {
     pub fn settle(&self, partition: PartitionId, settle: Settle) {
         match self.lanes(partition) {
             Some(lanes) => push(lanes, Command::Settle(settle)),
-            None => tracing::warn!(partition = partition.number(), "outcomes for a partition that is not ours are dropped"),
+            None => {
+                tracing::warn!(partition = partition.number(), "outcomes for a partition that is not ours are dropped")
+            }
         }
     }
 
@@ -109,8 +115,11 @@ impl StoreHandle {
         }
     }
 
-    /// Records receipts: each goes to the partition that its destination hash names. What is not known there is looked
-    /// for in the others before it is parked.
+    /// Records receipts: each goes to the partition that its destination hash names, which sent the message, and is
+    /// answered from there; so one batch may be answered in several parts.
+    ///
+    /// A receipt that matches nothing in its partition is parked there. With several partitions that is also the fate of
+    /// one whose source address the operator writes otherwise than the message's destination.
     pub fn receipts(&self, receipts: RecordReceipts) {
         let mut all = self.all();
         if let (Some((_, only)), None) = (all.next(), all.next()) {
@@ -158,7 +167,8 @@ impl StoreHandle {
     pub fn outboxes(&self) -> Vec<Outbox> {
         let snapshots = self.stats();
         let outboxes = snapshots.iter().flat_map(|snapshot| &snapshot.stats.outboxes);
-        let holding = outboxes.filter(|stats| stats.ready + stats.leased + stats.scheduled + stats.retry + stats.enroute > 0);
+        let holding =
+            outboxes.filter(|stats| stats.ready + stats.leased + stats.scheduled + stats.retry + stats.enroute > 0);
         let mut names: Vec<_> = holding.map(|stats| stats.outbox).collect();
         names.sort_unstable();
         names.dedup();

@@ -98,11 +98,7 @@ pub(crate) enum Step {
 
 /// The outcome table of the design (§4.3).
 pub(crate) fn after(situation: Situation, outcome: Outcome, now: Timestamp) -> Step {
-    if situation.to_operator {
-        after_operator(situation, outcome, now)
-    } else {
-        after_account(situation, outcome, now)
-    }
+    if situation.to_operator { after_operator(situation, outcome, now) } else { after_account(situation, outcome, now) }
 }
 
 fn after_operator(situation: Situation, outcome: Outcome, now: Timestamp) -> Step {
@@ -236,8 +232,7 @@ mod tests {
     #[test]
     fn enroute_and_acceptd_from_an_operator_are_not_final() {
         for state in MessageState::ALL {
-            let expected =
-                !matches!(state, MessageState::Scheduled | MessageState::Enroute | MessageState::Accepted);
+            let expected = !matches!(state, MessageState::Scheduled | MessageState::Enroute | MessageState::Accepted);
             assert_eq!(ends_message(state), expected, "{state:?}");
         }
     }

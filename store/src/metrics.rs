@@ -16,6 +16,8 @@ use crate::board::PartitionSnapshot;
 use crate::messages::Outbox;
 use crate::partition::{Counters, OutboxStats};
 
+type CountOf = fn(&Counters) -> u64;
+
 /// The metrics of all partitions of the node.
 pub(crate) struct StoreMetrics {
     commit_duration: Histogram,
@@ -26,7 +28,7 @@ pub(crate) struct StoreMetrics {
     read_only: Gauge,
     due_lag: Gauge,
     finals: Vec<(MessageState, Counter)>,
-    receipts: [(Counter, fn(&Counters) -> u64); 3],
+    receipts: [(Counter, CountOf); 3],
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
 }
 

@@ -25,6 +25,8 @@ const FIRST: u8 = 1;
 const LAST: u8 = 2;
 const HEAD: usize = 64;
 const CHECKSUM: usize = 4;
+/// Octets of a record beside events and names. They are charged to its first event.
+pub(crate) const OVERHEAD: u32 = (HEAD + CHECKSUM) as u32;
 /// Octets that events and names may take.
 pub(crate) const ROOM: usize = RECORD_SIZE_MAX - HEAD - CHECKSUM;
 
@@ -123,6 +125,11 @@ impl RecordWriter {
         self.events.len()
     }
 
+    /// Whether the open record has no event yet.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.count == 0
+    }
+
     /// Where the fields of an event are appended.
     pub(crate) fn events(&mut self) -> &mut Vec<u8> {
         &mut self.events
@@ -155,9 +162,7 @@ impl RecordWriter {
         record.extend([VERSION, flags]);
         record.extend((self.names.len() as u16).to_le_bytes());
         record.extend(self.count.to_le_bytes());
-        for value in
-            [number, marks.tick, marks.slot, marks.parked, self.base.tick, self.base.slot, self.base.time]
-        {
+        for value in [number, marks.tick, marks.slot, marks.parked, self.base.tick, self.base.slot, self.base.time] {
             record.extend(value.to_le_bytes());
         }
         for name in self.names.drain(..) {

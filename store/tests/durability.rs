@@ -4,10 +4,12 @@
 
 mod cast;
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -96,16 +98,16 @@ fn a_store_that_is_dropped_keeps_what_it_answered() {
     let id = store.ear.accepted_one();
     store.accept((0..5_000).map(|tag| message(tag, "46701", &body())).collect()).unwrap();
     drop(store);
-    let store = open_when_free(folder.path());
+    let store = open_when_free(&options(folder.path()));
     assert_eq!(store.find(id).len(), 1);
     store.close();
 }
 
-fn open_when_free(folder: &std::path::Path) -> Opened {
+fn open_when_free(options: &StoreOptions) -> Opened {
     let started = Instant::now();
     loop {
         let ear = Ear::new();
-        match Store::open(options(folder), ear.addr.clone().recipient()) {
+        match Store::open(options.clone(), ear.addr.clone().recipient()) {
             Ok((handle, threads)) => return Opened { handle, threads, ear },
             Err(StoreError::Locked { .. }) if started.elapsed() < LONG => std::thread::sleep(Duration::from_millis(5)),
             Err(error) => panic!("{error}"),
@@ -115,61 +117,89 @@ fn open_when_free(folder: &std::path::Path) -> Opened {
 
 const KILLED: &str = "SMSC_STORE_TEST_FOLDER";
 
-/// Not a test by itself: the process that is killed. It says the id of every message that was answered.
+/// Few are kept to be asked for, so that the journal drops old records all the time.
+fn short_lived(folder: &Path) -> StoreOptions {
+    StoreOptions { retention_messages_max: 100, ..options(folder) }
+}
+
+/// Not a test by itself: the process that is killed. It says `here` with the id of every message that was answered, and
+/// `gone` before it ends one.
 #[test]
 fn the_process_that_is_killed() {
     let Ok(folder) = std::env::var(KILLED) else { return };
-    let store = open(options(folder.as_ref()));
+    let store = open(short_lived(folder.as_ref()));
     let mut out = std::io::stdout().lock();
     for batch in 0.. {
-        store.accept((0..batch % 300).map(|tag| message(tag, "46701", &body())).collect()).unwrap();
+        let receipts = ReceiptRequest(0);
+        let messages = (0..1 + batch % 300).map(|tag| NewMessage { receipts, ..message(tag, "46701", &body()) });
+        store.accept(messages.collect()).unwrap();
         for (_, id) in store.ear.accepted() {
-            writeln!(out, "id {}", id.unwrap()).unwrap();
+            writeln!(out, "here {}", id.unwrap()).unwrap();
+        }
+        if batch >= 20 {
+            store.pull(operator("op-a"), 1 + batch % 300);
+            let leased = store.ear.leased();
+            for delivery in &leased {
+                writeln!(out, "gone {}", delivery.message_id).unwrap();
+            }
+            out.flush().unwrap();
+            store.settle(leased.iter().map(|delivery| sent_for_good(delivery.lease)).collect());
+            store.ear.settled();
         }
     }
 }
 
 #[test]
 fn accepted_messages_survive_a_kill() {
+    let rounds = std::env::var("SMSC_STORE_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(3);
     let folder = tempfile::tempdir().unwrap();
-    let mut ids: Vec<MessageId> = Vec::new();
-    for round in 1..=3_u64 {
+    let mut given = HashSet::new();
+    let mut here = HashSet::new();
+    for round in 1..=rounds {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "the_process_that_is_killed", "--nocapture"])
             .env(KILLED, folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let started = Instant::now();
-        let mut killed = false;
-        while let Some(Ok(line)) = lines.next() {
-            // The last line may be cut.
-            ids.extend(line.strip_prefix("id ").filter(|id| id.len() == 18).and_then(|id| id.parse::<MessageId>().ok()));
-            if !killed && ids.len() as u64 > round * 3_000 && started.elapsed() > Duration::from_millis(round * 137) {
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut said = 0;
+        for line in lines.map_while(Result::ok) {
+            // The last line may be cut: an id has 18 digits.
+            let Some((what, id)) = line.split_once(' ').filter(|(_, id)| id.len() == 18) else { continue };
+            let id: MessageId = id.parse().unwrap();
+            match what {
+                "here" => assert!(given.insert(id) && here.insert(id), "{id} was given twice"),
+                "gone" => assert!(here.remove(&id) || !given.contains(&id), "{id} was delivered twice without a kill"),
+                _ => continue,
+            }
+            said += 1;
+            if said == 12_000 + round * 1_777 {
                 child.kill().unwrap();
-                killed = true;
             }
         }
         child.wait().unwrap();
-        let store = open_when_free(folder.path());
-        assert!(ids.iter().all(|id| store.find(*id).len() == 1), "round {round}: of {} messages some are lost", ids.len());
+        let store = open_when_free(&short_lived(folder.path()));
+        let lost = here.iter().filter(|id| store.find(**id).is_empty()).count();
+        assert_eq!(lost, 0, "round {round}: of {} messages", here.len());
+        let stats = store.handle.stats();
+        println!("round {round}: {} here of {} given; {:?}", here.len(), given.len(), stats[0].journal_size);
         store.close();
     }
-    let unique: std::collections::HashSet<_> = ids.iter().collect();
-    assert_eq!(unique.len(), ids.len(), "an id was given twice");
 }
 
 #[test]
 fn the_cleaner_keeps_what_is_alive_and_lets_the_rest_go() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(options(folder.path()));
+    let store = open(StoreOptions { retention_messages_max: 100, ..options(folder.path()) });
     store.accept(vec![message_for(operator("op-slow"), 1, "46701", &body())]).unwrap();
     let kept = store.ear.accepted_one();
     // 150 MB go through the journal and end at once; 64 MiB of slack is the cleaner's rule.
     let large = Bytes::from(vec![b'x'; 10_000]);
     for _ in 0..75 {
-        store.accept((0..200).map(|tag| message(tag, "46702", &large)).collect()).unwrap();
+        let receipts = ReceiptRequest(0);
+        let batch = (0..200).map(|tag| NewMessage { receipts, ..message(tag, "46702", &large) });
+        store.accept(batch.collect()).unwrap();
         store.ear.accepted();
         store.pull(operator("op-a"), 200);
         let leased = store.ear.leased();

@@ -63,7 +63,9 @@ fn a_newer_format_is_refused() {
 
 #[test]
 fn a_stamp_that_makes_no_sense_is_refused() {
-    for (from, to) in [("format = 1", "format = one"), ("node = 3", ""), ("node = 3", "node = 70000"), ("journal", "diary")] {
+    for (from, to) in
+        [("format = 1", "format = one"), ("node = 3", ""), ("node = 3", "node = 70000"), ("journal", "diary")]
+    {
         let folder = used();
         stamp(folder.path(), from, to);
         let error = error(options(folder.path()));

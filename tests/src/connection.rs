@@ -24,11 +24,7 @@ use crate::certificate::ClientTls;
 
 /// Where all sockets of the cast live.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("threads can be started")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started")
 });
 
 /// The largest PDU that the cast takes from the node.

@@ -118,6 +118,12 @@ impl Message {
         decode(self.user_data(), self.data_coding, DefaultAlphabet::Gsm7)
     }
 
+    /// The same without a user data header.
+    pub fn as_text_of_part(&self) -> String {
+        let header = if self.esm_class & 0x40 == 0 { 0 } else { 1 + usize::from(self.user_data()[0]) };
+        decode(&self.user_data()[header..], self.data_coding, DefaultAlphabet::Gsm7)
+    }
+
     /// The whole PDU.
     pub fn encode(&self, command_id: CommandId, sequence_number: u32, out: &mut BytesMut) {
         let tlvs = self.tlvs.iter().map(|(tag, value)| Tlv::new(*tag, value)).collect::<Vec<_>>();

@@ -147,11 +147,7 @@ pub fn usual(operator: &Operator) -> Configuration {
 
 /// The same, the operator with these keys.
 pub fn usual_with(operator: &Operator, keys: &str) -> Configuration {
-    Configuration::new()
-        .account("demo")
-        .operator_with(operator, keys)
-        .route("", operator.name())
-        .mo_route("*", "demo")
+    Configuration::new().account("demo").operator_with(operator, keys).route("", operator.name()).mo_route("*", "demo")
 }
 
 impl Configuration {

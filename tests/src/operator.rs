@@ -193,6 +193,12 @@ impl Operator {
         });
     }
 
+    /// Writes octets as they are on every link that is there.
+    pub fn writes(&self, octets: &[u8]) {
+        let state = self.desk.lock();
+        state.links.iter().for_each(|link| link.write(BytesMut::from(octets)));
+    }
+
     // --- what it sees ---
 
     /// Waits for the next submit that nobody looked at yet.
@@ -525,9 +531,8 @@ impl State {
     }
 
     fn receipt_id(&self, submitted: &Submitted) -> String {
-        let same = |other: &Submitted| {
-            (other.link, other.sequence_number) == (submitted.link, submitted.sequence_number)
-        };
+        let same =
+            |other: &Submitted| (other.link, other.sequence_number) == (submitted.link, submitted.sequence_number);
         let index = self.submitted.iter().rposition(same).expect("it was submitted here");
         (self.id_form.in_receipt)(3_735_928_559 + index as u64)
     }

@@ -76,7 +76,10 @@ mod tests {
         let file = folder.path().join("smsc.toml");
         std::fs::write(&file, GOOD).expect("a file");
         let text = summary(&args, &Config::load(&file).expect("good"));
-        assert!(text.starts_with("smsc.toml: good: 1 listener, 0 accounts, 0 operators, 0 routes, 0 MO routes\n"), "{text}");
+        assert!(
+            text.starts_with("smsc.toml: good: 1 listener, 0 accounts, 0 operators, 0 routes, 0 MO routes\n"),
+            "{text}"
+        );
         assert!(text.contains("smsc.toml: cdr: takes effect in a later release\n"), "{text}");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) mod parts;
 pub(crate) mod ring;
 
 pub(crate) use connection::{Connection, Stream};
-pub(crate) use error::{ClientError, bind_refusal, submit_refusal};
+pub(crate) use error::{ClientError, submit_refusal};
 
 /// How long connecting, and then the TLS handshake, may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -146,10 +146,14 @@ fn host_and_port(address: &str, port: u16) -> Result<(String, u16), ClientError>
 pub(crate) fn bind_body(system_id: &str, password: &str) -> Result<Bind, ClientError> {
     let fits = |text: &str| text.len() <= 64 && !text.contains('\0');
     if system_id.is_empty() || !fits(system_id) {
-        return Err(ClientError::BadCredentials("a system_id has 1 to 64 octets (the specification says 15) and no NUL"));
+        return Err(ClientError::BadCredentials(
+            "a system_id has 1 to 64 octets (the specification says 15) and no NUL",
+        ));
     }
     if !fits(password) {
-        return Err(ClientError::BadCredentials("a password has at most 64 octets (the specification says 8) and no NUL"));
+        return Err(ClientError::BadCredentials(
+            "a password has at most 64 octets (the specification says 8) and no NUL",
+        ));
     }
     Ok(Bind {
         system_id: Bytes::copy_from_slice(system_id.as_bytes()),
@@ -168,7 +172,12 @@ pub(crate) struct Client {
 
 impl Client {
     /// Connects and binds.
-    pub(crate) async fn bind(endpoint: &Endpoint, kind: BindKind, system_id: &str, password: &str) -> Result<Self, ClientError> {
+    pub(crate) async fn bind(
+        endpoint: &Endpoint,
+        kind: BindKind,
+        system_id: &str,
+        password: &str,
+    ) -> Result<Self, ClientError> {
         let bind = bind_body(system_id, password)?;
         let connection = endpoint.connect().await?;
         let now = Instant::now();

@@ -1,18 +1,15 @@
 //! `smsc load`: many binds, full windows or a steady rate, and what came of it.
 //!
-//! A worker thread (or two) drives the binds; in a paced run one more thread rings those whose messages are due, because
-//! a runtime's timers are a millisecond coarse. This thread watches, shows the live line and ends the phases.
+//! Worker threads drive the binds; this thread watches, shows the live line and ends the phases.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use smsc_proto::address::Address;
 use smsc_proto::smpp::pdu::BindKind;
-use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 
 mod bind;
 mod cpu;
@@ -23,12 +20,15 @@ mod tally;
 mod template;
 #[cfg(test)]
 mod tests;
+mod worker;
 
-use self::bind::{LoadBind, Target};
+use self::bind::Target;
 use self::run::{Phase, Run};
 use self::schedule::Schedule;
 use self::tally::Summary;
 use self::template::Template;
+use self::worker::{await_binds, start_pacer, start_workers};
+use super::client::addresses::Sender;
 use super::client::{ClientError, Endpoint};
 use super::terminal::{self, LiveLine, Paint, complain};
 
@@ -36,6 +36,8 @@ use super::terminal::{self, LiveLine, Paint, complain};
 const WATCH_EVERY: Duration = Duration::from_millis(10);
 /// How often the live line is written.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
+/// How much longer than its time a paced run may send what it owes.
+const PACED_GRACE: Duration = Duration::from_millis(100);
 /// How long a run of --count messages may take whose rest is never answered.
 const COUNT_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
@@ -83,9 +85,9 @@ pub struct Args {
     /// Name and password, instead of the two above; may be repeated
     #[arg(long, value_name = "ID:PASSWORD", value_parser = parse_account)]
     account: Vec<(String, String)>,
-    /// The sender
-    #[arg(long, value_name = "NAME", default_value = "load", value_parser = parse_sender)]
-    from: String,
+    /// The sender: a number, or a name of at most 11 characters
+    #[arg(long, value_name = "SENDER", default_value = "load")]
+    from: Sender,
     /// The numbers written to begin with this; seven digits that count up follow
     #[arg(long, value_name = "DIGITS", default_value = "4670", value_parser = parse_prefix)]
     to_prefix: String,
@@ -128,11 +130,6 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 fn parse_account(text: &str) -> Result<(String, String), String> {
     let (system_id, password) = text.split_once(':').ok_or("write ID:PASSWORD")?;
     Ok((system_id.to_owned(), password.to_owned()))
-}
-
-fn parse_sender(text: &str) -> Result<String, String> {
-    let fits = text.len() <= 20 && text.bytes().all(|octet| octet.is_ascii_graphic());
-    if fits { Ok(text.to_owned()) } else { Err("at most 20 ASCII characters".to_owned()) }
 }
 
 fn parse_prefix(text: &str) -> Result<String, String> {
@@ -196,7 +193,8 @@ fn load(args: &Args) -> Result<Summary, String> {
     let missing = run.receipts().map(|receipts| receipts.waiting());
     let unmatched = run.receipts().map_or(0, |receipts| receipts.unmatched());
     let (tally, window) = (run.tally().clone(), args.window as usize);
-    Ok(Summary { tally, binds, window, rate: args.rate, start, missing, unmatched, own_cpu, node_cpu })
+    let unsent = if args.rate > 0.0 { run.unclaimed() } else { 0 };
+    Ok(Summary { tally, binds, window, rate: args.rate, start, unsent, missing, unmatched, own_cpu, node_cpu })
 }
 
 fn new_run(args: &Args) -> Run {
@@ -204,17 +202,26 @@ fn new_run(args: &Args) -> Run {
         Switch::On => (BindKind::Transceiver, 1),
         Switch::Off => (BindKind::Transmitter, 0),
     };
-    let source = sender(&args.from);
-    let template = Template::new(source, &args.to_prefix, usize::from(args.text_length), registered_delivery);
-    Run::new(kind, args.window as usize, template, args.count.unwrap_or(u64::MAX))
+    let template =
+        Template::new(args.from.address(), &args.to_prefix, usize::from(args.text_length), registered_delivery);
+    Run::new(kind, args.window as usize, template, messages(args))
 }
 
-/// A number is international, anything else is a name.
-fn sender(from: &str) -> Address<'_> {
-    if !from.is_empty() && from.bytes().all(|octet| octet.is_ascii_digit()) {
-        Address::new(Address::TON_INTERNATIONAL, Address::NPI_E164, from.as_bytes())
-    } else {
-        Address::new(Address::TON_ALPHANUMERIC, 0, from.as_bytes())
+/// How many messages the run has: a paced one has a number from the start, so that what it could not send is known.
+fn messages(args: &Args) -> u64 {
+    let by_rate = match args.count {
+        None if args.rate > 0.0 => (args.rate * sending_time(args).as_secs_f64()).round() as u64,
+        _ => u64::MAX,
+    };
+    args.count.unwrap_or(u64::MAX).min(by_rate)
+}
+
+/// How long to send at most.
+fn sending_time(args: &Args) -> Duration {
+    match (args.duration, args.count) {
+        (Some(duration), _) => duration,
+        (None, Some(_)) => COUNT_PATIENCE,
+        (None, None) => Duration::from_secs(10),
     }
 }
 
@@ -223,10 +230,8 @@ fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
     let one = [None];
     let addresses: Vec<Option<&str>> = args.smsc.iter().map(|address| Some(address.as_str())).collect();
     let addresses = if addresses.is_empty() { &one[..] } else { &addresses[..] };
-    let endpoints: Vec<Endpoint> = addresses
-        .iter()
-        .map(|address| Endpoint::new(*address, args.tls, args.ca.clone()))
-        .collect::<Result<_, _>>()?;
+    let endpoints: Vec<Endpoint> =
+        addresses.iter().map(|address| Endpoint::new(*address, args.tls, args.ca.clone())).collect::<Result<_, _>>()?;
     let default = [(args.system_id.clone(), args.password.clone())];
     let accounts = if args.account.is_empty() { &default[..] } else { &args.account[..] };
     let binds = 0..args.binds as usize;
@@ -239,136 +244,24 @@ fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
         .collect())
 }
 
-/// A thread that drives some of the binds.
-struct Worker {
-    thread: JoinHandle<()>,
-    opened: mpsc::Receiver<Vec<Result<Arc<Notify>, ClientError>>>,
-    begin: Option<oneshot::Sender<Begin>>,
-    bells: Vec<Arc<Notify>>,
-    first_bind: usize,
-}
-
-/// The run begins.
-struct Begin {
-    schedule: Option<Schedule>,
-    first_bind: usize,
-}
-
-impl Worker {
-    fn start(&mut self, schedule: Option<Schedule>) {
-        if let Some(begin) = self.begin.take() {
-            // A worker that is gone is found when it is joined.
-            let _ = begin.send(Begin { schedule, first_bind: self.first_bind });
-        }
-    }
-}
-
-fn start_workers(run: &Arc<Run>, targets: Vec<Target>, threads: usize) -> Result<Vec<Worker>, String> {
-    let share = targets.len().div_ceil(threads);
-    let shares: Vec<Vec<Target>> = targets.chunks(share).map(<[Target]>::to_vec).collect();
-    let cannot = |error: std::io::Error| format!("cannot start a worker: {error}");
-    shares
-        .into_iter()
-        .map(|targets| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-            let (opened_tx, opened) = mpsc::channel();
-            let (begin, begin_rx) = oneshot::channel();
-            let run = run.clone();
-            let body = move || runtime.block_on(work(run, targets, opened_tx, begin_rx));
-            let thread = thread::Builder::new().name("load".to_owned()).spawn(body).map_err(cannot)?;
-            Ok(Worker { thread, opened, begin: Some(begin), bells: Vec::new(), first_bind: 0 })
-        })
-        .collect()
-}
-
-/// Waits until all binds are bound or refused; says which were refused.
-fn await_binds(workers: &mut [Worker]) -> Vec<ClientError> {
-    let (mut refused, mut bound) = (Vec::new(), 0);
-    for worker in workers {
-        worker.first_bind = bound;
-        for opened in worker.opened.recv().unwrap_or_default() {
-            match opened {
-                Ok(bell) => worker.bells.push(bell),
-                Err(error) => refused.push(error),
-            }
-        }
-        bound += worker.bells.len();
-    }
-    refused
-}
-
-/// Opens the binds, tells of it, waits for the beginning, and drives them until the run is over.
-async fn work(
-    run: Arc<Run>,
-    targets: Vec<Target>,
-    opened: mpsc::Sender<Vec<Result<Arc<Notify>, ClientError>>>,
-    begin: oneshot::Receiver<Begin>,
-) {
-    let mut opening = JoinSet::new();
-    for target in targets {
-        opening.spawn(LoadBind::open(run.clone(), target, Arc::new(Notify::new())));
-    }
-    let (mut binds, mut results) = (Vec::new(), Vec::new());
-    while let Some(joined) = opening.join_next().await {
-        match joined {
-            Ok(Ok(bind)) => {
-                results.push(Ok(bind.bell()));
-                binds.push(bind);
-            }
-            Ok(Err(error)) => results.push(Err(error)),
-            Err(error) => results.push(Err(ClientError::Lost(error.to_string()))),
-        }
-    }
-    let _ = opened.send(results);
-    let Ok(Begin { schedule, first_bind }) = begin.await else { return };
-    let mut working = JoinSet::new();
-    for (index, bind) in binds.into_iter().enumerate() {
-        working.spawn(bind.work(schedule.map(|schedule| schedule.cursor(first_bind + index))));
-    }
-    while working.join_next().await.is_some() {}
-}
-
-/// Rings each bind when messages of its are due.
-fn start_pacer(run: Arc<Run>, schedule: Schedule, bells: Vec<Arc<Notify>>) -> Result<JoinHandle<()>, String> {
-    let pace = move || {
-        let (mut number, mut due_binds) = (0, vec![false; bells.len()]);
-        while run.phase() == Phase::Sending {
-            // In steps, so that the end of the run is noticed at low rates too.
-            let due = schedule.due(number);
-            let wait = due.saturating_duration_since(Instant::now());
-            thread::sleep(wait.min(Duration::from_millis(100)));
-            let now = Instant::now();
-            while schedule.due(number) <= now {
-                due_binds[schedule.bind_of(number)] = true;
-                number += 1;
-            }
-            for (bind, due) in due_binds.iter_mut().enumerate().filter(|(_, due)| **due) {
-                *due = false;
-                bells[bind].notify_one();
-            }
-        }
-    };
-    thread::Builder::new().name("pacer".to_owned()).spawn(pace).map_err(|error| format!("cannot start the pacer: {error}"))
-}
-
 /// Lets the run take its course: sending, draining, over.
 fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
     let mut progress = Progress::new(start);
-    let send_until = start
-        + match (args.duration, args.count) {
-            (Some(duration), _) => duration,
-            (None, Some(_)) => COUNT_PATIENCE,
-            (None, None) => Duration::from_secs(10),
-        };
+    // The last messages of a paced run are due at its very end.
+    let send_until = start + sending_time(args) + if args.rate > 0.0 { PACED_GRACE } else { Duration::ZERO };
     while Instant::now() < send_until && !run.is_all_claimed() {
         thread::sleep(WATCH_EVERY);
         progress.show(run, "sending");
     }
     enter(run, Phase::Draining, bells);
     let drain_until = Instant::now() + args.drain;
-    while Instant::now() < drain_until && (run.outstanding() > 0 || run.receipts_waiting() > 0) {
+    loop {
+        // Before the first look too: a bind may be in the middle of sending.
         thread::sleep(WATCH_EVERY);
         progress.show(run, "draining");
+        if Instant::now() >= drain_until || (run.outstanding() == 0 && run.receipts_waiting() == 0) {
+            break;
+        }
     }
     enter(run, Phase::Over, bells);
     progress.line.clear();
@@ -403,7 +296,8 @@ impl Progress {
             let tally = run.tally();
             (tally.accepted, tally.receipts, tally.refusals(), tally.response_quantile(0.99))
         };
-        let rate = |now: u64, before: u64| terminal::count(((now - before) as f64 / elapsed.as_secs_f64()).round() as u64);
+        let rate =
+            |now: u64, before: u64| terminal::count(((now - before) as f64 / elapsed.as_secs_f64()).round() as u64);
         self.line.show(&format!(
             "{what} {}  accepted {}/s  receipts {}/s  waiting {}  refused {}  p99 {}",
             terminal::duration(now - self.start),

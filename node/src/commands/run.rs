@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::USAGE;
 use crate::app::{self, RunOptions};
 use crate::config::Config;
+use crate::tls::SelfMade;
 
 /// A file that the store writes into its folder: what has it is ours to remove.
 const STAMP: &str = "node.toml";
@@ -59,16 +60,19 @@ fn with_data_dir(mut config: Config, data_dir: Option<PathBuf>) -> Config {
 
 /// Removes a data folder, and nothing that is none: `--data-dir ~ --fresh` must not cost a home.
 fn remove_data(data_dir: &Path) -> io::Result<()> {
-    let empty = match fs::read_dir(data_dir) {
-        Ok(mut entries) => entries.next().is_none(),
+    let entries = match fs::read_dir(data_dir) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !empty && !data_dir.join(STAMP).is_file() {
+    // A demo that could not open its store leaves only its certificate.
+    let stamped = entries.iter().any(|entry| entry.file_name() == STAMP);
+    let certificate_only = entries.iter().all(|entry| entry.path() == SelfMade::folder(data_dir));
+    if !stamped && !certificate_only {
         let reason = format!("it is no data folder: there is no {STAMP} in it");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    app::remove_data(data_dir)
+    fs::remove_dir_all(data_dir)
 }
 
 #[cfg(test)]

@@ -184,8 +184,15 @@ fn rate_line(before: &Totals, after: &Totals, elapsed: Duration) -> String {
 
 fn summary(totals: &Totals) -> String {
     let Totals { accepted, refused, lost, delivered, repeated, turned_down, waiting } = *totals;
-    let mut parts = vec![format!("accepted {}", terminal::count(accepted)), format!("delivered {}", terminal::count(delivered))];
-    let rare = [(refused, "refused"), (lost, "lost"), (repeated, "sent again"), (turned_down, "turned down"), (waiting, "waiting")];
+    let mut parts =
+        vec![format!("accepted {}", terminal::count(accepted)), format!("delivered {}", terminal::count(delivered))];
+    let rare = [
+        (refused, "refused"),
+        (lost, "lost"),
+        (repeated, "sent again"),
+        (turned_down, "turned down"),
+        (waiting, "waiting"),
+    ];
     parts.extend(rare.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{word} {}", terminal::count(*n))));
     parts.join("  ")
 }

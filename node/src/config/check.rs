@@ -86,7 +86,11 @@ impl Config {
         found.unique(keys, "a second route with this prefix, account and source");
         for (index, route) in self.route.iter().enumerate() {
             let key = format!("route[{index}]");
-            found.unless(!route.operators.is_empty(), format!("{key}.operators"), "empty, expected at least one operator");
+            found.unless(
+                !route.operators.is_empty(),
+                format!("{key}.operators"),
+                "empty, expected at least one operator",
+            );
             let chosen = route.operators.iter().enumerate();
             let chosen = chosen.map(|(at, operator)| (operator.name.as_str(), format!("{key}.operators[{at}].name")));
             let failover = route.failover.iter().enumerate();
@@ -137,7 +141,11 @@ impl Config {
         let sled = self.store.journal == Journal::Sled;
         found.unless(sled, "store.journal", "\"postgres\" is not built yet, expected \"sled\"");
         let single = self.cluster.is_none();
-        found.unless(single, "cluster", "clusters are not built yet: this node would stand alone, expected no [cluster]");
+        found.unless(
+            single,
+            "cluster",
+            "clusters are not built yet: this node would stand alone, expected no [cluster]",
+        );
     }
 }
 
@@ -148,7 +156,8 @@ fn check_listeners(listeners: &[Listener], found: &mut Problems) {
     found.unique(keys, "a second listener with this address");
     for (index, listener) in listeners.iter().enumerate() {
         let reachable = listener.proxy_protocol == ProxyProtocol::Off || !listener.trusted_proxies.is_empty();
-        let reason = "empty while proxy_protocol is \"required\": nobody could connect, expected the balancers' networks";
+        let reason =
+            "empty while proxy_protocol is \"required\": nobody could connect, expected the balancers' networks";
         found.unless(reachable, format!("listener[{index}].trusted_proxies"), reason);
     }
 }

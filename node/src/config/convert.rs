@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use smsc_proto::message_state::MessageState;
-use smsc_proto::receipt::ReceiptError;
 use smsc_proto::session::{Role, SessionOptions};
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::RouterOptions;
@@ -133,9 +131,7 @@ impl Operator {
             StatusMeaning::Retry => Meaning::Retry,
             StatusMeaning::Throttled => Meaning::Throttled,
             StatusMeaning::Next => Meaning::Next,
-            StatusMeaning::Refused => {
-                Meaning::Refused { state: MessageState::Undeliverable, error: receipt_error(status) }
-            }
+            StatusMeaning::Refused => Meaning::refused(status),
         };
         OutcomeTable::new(self.status.iter().map(|(status, written)| (status.0, meaning(*status, *written))).collect())
     }
@@ -149,11 +145,4 @@ impl Operator {
     pub fn retry_schedule(&self) -> RetrySchedule {
         RetrySchedule::new(self.retry.clone()).expect("the check refuses an empty list")
     }
-}
-
-/// The command_status in three decimal digits; those above 999 share the last of them.
-fn receipt_error(status: CommandStatus) -> ReceiptError {
-    let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    let code = status.0.min(999);
-    [digit(code / 100), digit(code / 10), digit(code)]
 }

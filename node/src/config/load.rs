@@ -50,13 +50,22 @@ pub(super) fn parse(
     let written = config::Config::builder().add_source(File::from_str(text, format)).build().map_err(syntax)?;
     let variables = scalars(&written.cache, environment).map_err(invalid)?;
     let names: Vec<String> = variables.keys().cloned().collect();
+    let in_file = match &written.cache.kind {
+        ValueKind::Table(sections) => sections.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
     let source = Environment::with_prefix("SMSC").prefix_separator("__").separator("__").source(Some(variables));
     let merged = config::Config::builder().add_source(written).add_source(source).build().map_err(syntax)?;
     serde_path_to_error::deserialize(Strict(merged.cache)).map_err(|error| {
         let key = error.path().to_string();
         let key = if key == "." { String::new() } else { key };
-        let name = format!("{PREFIX}{}", key.replace('.', "__"));
-        let variable = names.into_iter().find(|variable| variable.eq_ignore_ascii_case(&name));
+        let name = format!("{PREFIX}{}", key.replace('.', "__")).to_lowercase();
+        // A section that the file does not have was made by a variable.
+        let section = (!in_file.contains(&key)).then(|| format!("{name}__"));
+        let variable = names.into_iter().find(|variable| {
+            let variable = variable.to_lowercase();
+            variable == name || section.as_ref().is_some_and(|section| variable.starts_with(section))
+        });
         invalid(Problem { variable, ..Problem::new(key, error.into_inner().to_string()) })
     })
 }
@@ -125,8 +134,10 @@ fn read_secret(secret: &mut Option<Secret>, file: Option<&Path>, key: &str, prob
 /// A parser's message without its drawing of the line.
 fn one_line(error: &config::ConfigError) -> String {
     let text = error.to_string();
-    let drawn = |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
-    let lines: Vec<&str> = text.lines().filter(|line| !drawn(line)).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let drawn =
+        |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !drawn(line)).map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join(": ")
 }
 

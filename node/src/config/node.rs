@@ -58,7 +58,9 @@ fn ordinal(name: &str) -> Option<u16> {
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     match u16::deserialize(deserializer)? {
         number @ 0..=NUMBER_MAX => Ok(Some(number)),
-        number => Err(D::Error::custom(format_args!("{number} is too large, expected a number from 0 to {NUMBER_MAX}"))),
+        number => {
+            Err(D::Error::custom(format_args!("{number} is too large, expected a number from 0 to {NUMBER_MAX}")))
+        }
     }
 }
 

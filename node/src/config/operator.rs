@@ -203,7 +203,9 @@ fn id_transforms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IdTransfo
         type Value = Vec<Step>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("one of or a list of \"as_is\", \"response_hex\", \"receipt_hex\", \"trim_zeros\", \"fold_case\"")
+            f.write_str(
+                "one of or a list of \"as_is\", \"response_hex\", \"receipt_hex\", \"trim_zeros\", \"fold_case\"",
+            )
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<Vec<Step>, E> {

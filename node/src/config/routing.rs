@@ -96,7 +96,9 @@ fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
         Ok(text)
     } else {
-        Err(D::Error::custom(format_args!("{text:?} is no prefix, expected international digits without \"+\" or \"00\"")))
+        Err(D::Error::custom(format_args!(
+            "{text:?} is no prefix, expected international digits without \"+\" or \"00\""
+        )))
     }
 }
 

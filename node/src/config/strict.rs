@@ -5,7 +5,9 @@
 
 use config::{Value, ValueKind};
 use serde::de::value::Error;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 /// The origin that the crate `config` gives to values of the environment.
 const ENVIRONMENT: &str = "the environment";

@@ -395,17 +395,33 @@ fn what_is_written_is_what_is_read() {
 #[test]
 fn an_unknown_key_is_refused_in_every_section() {
     let sections = [
-        "node", "session", "router", "store", "drain", "http", "cdr", "telemetry", "cluster", "store.postgres",
-        "account.tlv", "listener.tls", "operator.tls",
+        "node",
+        "session",
+        "router",
+        "store",
+        "drain",
+        "http",
+        "cdr",
+        "telemetry",
+        "cluster",
+        "store.postgres",
+        "account.tlv",
+        "listener.tls",
+        "operator.tls",
     ];
     for section in sections {
         let text = match section.split_once('.') {
-            Some((list @ ("account" | "listener" | "operator"), inner)) => format!("[[{list}]]\n{inner} = {{ nonsense = 1 }}"),
+            Some((list @ ("account" | "listener" | "operator"), inner)) => {
+                format!("[[{list}]]\n{inner} = {{ nonsense = 1 }}")
+            }
             Some(_) | None => format!("[{section}]\nnonsense = 1"),
         };
         let (key, reason) = problem(load_toml(&text));
         assert!(key.ends_with("nonsense"), "{section}: {key}");
-        assert!(reason.contains("unknown field `nonsense`, expected one of") || reason.contains("expected"), "{reason}");
+        assert!(
+            reason.contains("unknown field `nonsense`, expected one of") || reason.contains("expected"),
+            "{reason}"
+        );
     }
     for list in ["listener", "account", "operator", "route", "mo_route"] {
         let (key, _) = problem(load_toml(&format!("[[{list}]]\nnonsense = 1")));
@@ -478,7 +494,10 @@ fn contradictions_between_keys_are_refused() {
         (with("\"secret-of-demo\"", "\"x\"\nvalidity_default = \"8d\""), "account[0].validity_default"),
         (with("\"secret-of-demo\"", "\"x\"\nallowed_sources = [\"a*b\"]"), "account[0].allowed_sources[0]"),
         (with("\"secret-of-demo\"", "\"x\"\nsource_default = \"123456789012345678901\""), "account[0].source_default"),
-        (with("name = \"op-a\"\naddresses = [\"127.0.0.1:2875\"]", "name = \"op-a\"\naddresses = []"), "operator[0].addresses"),
+        (
+            with("name = \"op-a\"\naddresses = [\"127.0.0.1:2875\"]", "name = \"op-a\"\naddresses = []"),
+            "operator[0].addresses",
+        ),
         (with("password = \"secret-of-op-a\"", ""), "operator[0].password"),
         (with("\"secret-of-op-a\"", "\"x\"\nretry = []"), "operator[0].retry"),
         (with("\"secret-of-op-a\"", "\"x\"\nsystem_type = \"1234567890123\""), "operator[0].system_type"),
@@ -573,7 +592,7 @@ fn what_the_environment_says_wrong_is_told_with_the_variable() {
     for (name, value, reason) in wrong {
         let text = load_as("smsc.toml", MINIMAL, &[(name, value)]).expect_err("refused").to_string();
         assert!(text.contains(reason), "{text}");
-        assert!(name == "SMSC__NONSENSE__KEY" || text.contains(&format!("environment variable {name}")), "{text}");
+        assert!(text.contains(&format!("environment variable {name}: ")), "{text}");
     }
 }
 

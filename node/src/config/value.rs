@@ -5,8 +5,8 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use smsc_proto::text::DefaultAlphabet;
 
 /// Octets, written `"512MiB"`, `"10kB"` or as a plain number of octets.
@@ -217,7 +217,11 @@ impl HostPort {
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -237,7 +241,9 @@ impl FromStr for HostPort {
             None => host.to_owned(),
         };
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if host.is_empty() || !(host.chars().all(name) || host.parse::<std::net::Ipv6Addr>().is_ok() && text.starts_with('[')) {
+        if host.is_empty()
+            || !(host.chars().all(name) || host.parse::<std::net::Ipv6Addr>().is_ok() && text.starts_with('['))
+        {
             return Err(NoHostPort);
         }
         Ok(Self { host, port })

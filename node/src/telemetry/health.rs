@@ -149,7 +149,9 @@ impl NodeState {
         let store = match self.0.store.get() {
             None => json!({ "ok": false, "reason": "not open yet" }),
             Some(store) if store.is_writable() => json!({ "ok": true }),
-            Some(_) => json!({ "ok": false, "reason": "new messages are refused: the disk is low, or the journal failed" }),
+            Some(_) => {
+                json!({ "ok": false, "reason": "new messages are refused: the disk is low, or the journal failed" })
+            }
         };
         json!({
             "state": self.phase().name(),

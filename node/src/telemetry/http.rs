@@ -85,12 +85,7 @@ impl HttpServer {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    metrics: PrometheusHandle,
-    state: NodeState,
-    stopped: oneshot::Receiver<()>,
-) {
+async fn serve(listener: TcpListener, metrics: PrometheusHandle, state: NodeState, stopped: oneshot::Receiver<()>) {
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(UPKEEP_EVERY);
@@ -218,7 +213,8 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_an_error_that_names_it() {
         let (server, state) = start();
-        let error = HttpServer::start(server.address(), metrics::install(1_000), state).err().expect("the port is taken");
+        let error =
+            HttpServer::start(server.address(), metrics::install(1_000), state).err().expect("the port is taken");
         assert!(error.to_string().starts_with(&format!("http.address {}: cannot listen", server.address())), "{error}");
         server.stop();
     }

@@ -4,7 +4,7 @@
 //! handsets only through [`MaskedNumber`].
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub fn install(telemetry: &Telemetry, node: &str) {
     let builder = tracing_subscriber::fmt().with_max_level(level(telemetry.log_level)).with_writer(io::stdout);
     let installed = match telemetry.log_format {
         LogFormat::Json => builder.event_format(JsonLine { node: node.into() }).try_init(),
-        LogFormat::Text => builder.with_target(false).compact().try_init(),
+        LogFormat::Text => builder.with_target(false).with_ansi(io::stdout().is_terminal()).compact().try_init(),
     };
     if installed.is_err() {
         tracing::debug!(event = "log.kept", "logging was set up before: its first settings stay");

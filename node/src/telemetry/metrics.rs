@@ -97,11 +97,8 @@ fn describe() {
         }
     }
     let revision = option_env!("SMSC_REVISION").unwrap_or("unknown");
-    let labels = [
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("revision", revision),
-        ("rustc", env!("CARGO_PKG_RUST_VERSION")),
-    ];
+    let labels =
+        [("version", env!("CARGO_PKG_VERSION")), ("revision", revision), ("rustc", env!("CARGO_PKG_RUST_VERSION"))];
     gauge!("smsc_build_info", &labels).set(1.0);
 }
 

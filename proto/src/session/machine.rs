@@ -1,4 +1,5 @@
-//! The session itself: its owner's verbs, and what it has to say. What frames do to it is in [`incoming`](super::incoming).
+//! The session itself: binding, answering, deadlines, and what it has to say. What frames do to it is in
+//! [`incoming`](super::incoming), what we ask in [`outgoing`](super::outgoing), its end in [`unbinding`](super::unbinding).
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -10,19 +11,19 @@ use super::requests::PeerRequests;
 use super::response::Answer;
 use super::state::{Role, SessionState, Verdict, verdict};
 use super::timers::{Due, Timers};
+use super::unbinding::{OurUnbind, PeerUnbind};
 use super::window::Window;
 use super::{BIND_FAILURES_MAX, CloseReason, Event, SendError, SessionOptions, VERSION_3_4};
 use crate::smpp::codec::{encode_header_only, encode_pdu};
 use crate::smpp::command_id::CommandId;
 use crate::smpp::command_status::CommandStatus;
-use crate::smpp::pdu::{Bind, BindKind, BindResp, Pdu, SmFields};
-use crate::smpp::tlv::{Tlv, Tlvs};
+use crate::smpp::pdu::{Bind, BindKind, BindResp, Pdu};
 
 /// One connection's protocol, for either role. The head of this module's parent says in which order to call it:
 /// `handle_*` for what happened, verbs for what we want, then drain `poll_event`, write `output`, arm `poll_timeout`.
 ///
 /// Events and output are bounded by what the owner hands in between two drains: at most one event and one answer per
-/// frame or verb.
+/// frame or verb, and those of the requests that were held back.
 #[derive(Debug)]
 pub struct Session<T> {
     pub(super) role: Role,
@@ -65,24 +66,6 @@ pub(super) struct OurBind {
     pub(super) sequence_number: u32,
     pub(super) kind: BindKind,
     pub(super) interface_version: u8,
-}
-
-/// An unbind of the peer that is not answered.
-#[derive(Debug)]
-pub(super) struct PeerUnbind {
-    sequence_number: u32,
-    /// Whether the owner knows.
-    reported: bool,
-}
-
-/// An unbind of ours.
-#[derive(Debug)]
-pub(super) struct OurUnbind {
-    pub(super) sequence_number: u32,
-    /// What it is for.
-    reason: CloseReason,
-    /// Whether the peer is done; then only our own answers are missing.
-    answered: bool,
 }
 
 impl<T: Clone> Session<T> {
@@ -255,39 +238,6 @@ impl<T: Clone> Session<T> {
         self.let_through();
     }
 
-    /// Sends submit_sm (as ESME) or deliver_sm (as MC), written straight into the output.
-    ///
-    /// A peer without TLVs (S22) gets none: message_payload goes as short_message, and a text that does not fit there is
-    /// not sent ([`SendError::WrongState`]).
-    pub fn send_sm(&mut self, now: Instant, sm: &SmFields<'_>, more: &[Tlv<'_>], mark: T) -> Result<u32, SendError> {
-        let command = match self.role {
-            Role::Esme => CommandId::SUBMIT_SM,
-            Role::Mc => CommandId::DELIVER_SM,
-        };
-        self.send_fields(now, command, sm, more, mark)
-    }
-
-    /// Sends any other request of ours, or a PDU without response: outbind or alert_notification, whose mark is dropped.
-    /// bind, unbind and enquire_link are the session's own, and are refused here.
-    pub fn send(&mut self, now: Instant, pdu: &Pdu, mark: T) -> Result<u32, SendError> {
-        let command = pdu.command_id();
-        if let Pdu::SubmitSm(sm) | Pdu::DeliverSm(sm) = pdu {
-            return self.send_fields(now, command, &sm.fields(), &[], mark);
-        }
-        let sequence_number = if command.has_response() {
-            self.register(now, command, mark)?
-        } else {
-            self.may_send(command)?;
-            self.window.next_sequence()
-        };
-        if command == CommandId::OUTBIND {
-            self.state = SessionState::Outbound;
-        }
-        self.counters.pdu(Direction::Out, command, CommandStatus::ESME_ROK);
-        pdu.encode(CommandStatus::ESME_ROK, sequence_number, &mut self.output);
-        Ok(sequence_number)
-    }
-
     /// Whether the owner should read the socket: not while too many requests are held back. enquire_link, unbind and
     /// responses behind held requests are still served up to that bound.
     pub fn wants_read(&self) -> bool {
@@ -322,35 +272,13 @@ impl<T: Clone> Session<T> {
         self.requests.unanswered()
     }
 
-    /// Says unbind; the response, once everything that the peer asked before is answered, or the response time ends the
-    /// session. A connection that is not bound closes at once.
-    pub fn unbind(&mut self, now: Instant) {
-        match self.state {
-            SessionState::BoundTx | SessionState::BoundRx | SessionState::BoundTrx => {
-                self.keep_reading_time(now);
-                self.begin_unbind(now, CloseReason::UnbindByUs);
-            }
-            SessionState::Open | SessionState::Outbound => self.close(CloseReason::UnbindByUs),
-            SessionState::Unbound | SessionState::Closed => {}
-        }
-    }
-
-    /// Answers the peer's unbind and ends the session. Requests that are still held back are told to come again.
-    pub fn confirm_unbind(&mut self) {
-        let Some(unbind) = self.peer_unbind.take() else { return };
-        self.refuse_held();
-        self.answer(unbind.sequence_number, CommandId::UNBIND, CommandStatus::ESME_ROK, b"");
-        let crossed = self.our_unbind.as_ref().map(|unbind| unbind.reason);
-        self.close(crossed.unwrap_or(CloseReason::UnbindByPeer));
-    }
-
     /// The marks of all requests that will not be answered any more, oldest first: none before [`Event::Closed`].
     pub fn take_outstanding(&mut self) -> Vec<T> {
         if self.is_closed() { self.window.take_all() } else { Vec::new() }
     }
 }
 
-/// What the verbs above and the frames in `incoming` are made of.
+/// What the verbs and the frames are made of.
 impl<T: Clone> Session<T> {
     pub(super) fn is_closed(&self) -> bool {
         self.state == SessionState::Closed
@@ -383,58 +311,6 @@ impl<T: Clone> Session<T> {
         encode_header_only(CommandId::GENERIC_NACK, status, sequence_number, &mut self.output);
     }
 
-    fn may_send(&self, command: CommandId) -> Result<(), SendError> {
-        let own = BindKind::from_command_id(command).is_some()
-            || command == CommandId::UNBIND
-            || command == CommandId::ENQUIRE_LINK
-            || command.is_response();
-        let too_new = self.peer_version < VERSION_3_4
-            && (command == CommandId::DATA_SM || command == CommandId::ALERT_NOTIFICATION);
-        if own || too_new || verdict(self.role, self.state, command) != Verdict::Allowed {
-            return Err(SendError::WrongState);
-        }
-        Ok(())
-    }
-
-    /// Makes a request known before it is written (Q4).
-    fn register(&mut self, now: Instant, command: CommandId, mark: T) -> Result<u32, SendError> {
-        self.may_send(command)?;
-        self.keep_reading_time(now);
-        let deadline = self.timers.response_deadline(now);
-        self.window.insert(command, deadline, mark).ok_or(SendError::WindowFull)
-    }
-
-    fn send_fields(
-        &mut self,
-        now: Instant,
-        command: CommandId,
-        sm: &SmFields<'_>,
-        more: &[Tlv<'_>],
-        mark: T,
-    ) -> Result<u32, SendError> {
-        if self.peer_version >= VERSION_3_4 {
-            return self.write_fields(now, command, sm, more, mark);
-        }
-        match without_tlvs(sm) {
-            Some(sm) => self.write_fields(now, command, &sm, &[], mark),
-            None => Err(SendError::WrongState),
-        }
-    }
-
-    fn write_fields(
-        &mut self,
-        now: Instant,
-        command: CommandId,
-        sm: &SmFields<'_>,
-        more: &[Tlv<'_>],
-        mark: T,
-    ) -> Result<u32, SendError> {
-        let sequence_number = self.register(now, command, mark)?;
-        self.counters.pdu(Direction::Out, command, CommandStatus::ESME_ROK);
-        sm.encode_pdu(command, CommandStatus::ESME_ROK, sequence_number, more, &mut self.output);
-        Ok(sequence_number)
-    }
-
     /// Sends enquire_link. Whoever is asked has been silent: memory that a burst took is given back.
     fn ask(&mut self, now: Instant) {
         let sequence_number = self.window.next_sequence();
@@ -463,67 +339,6 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    fn begin_unbind(&mut self, now: Instant, reason: CloseReason) {
-        let sequence_number = self.window.next_sequence();
-        self.our_unbind = Some(OurUnbind { sequence_number, reason, answered: false });
-        self.state = SessionState::Unbound;
-        self.timers.unbinding(now);
-        self.counters.pdu(Direction::Out, CommandId::UNBIND, CommandStatus::ESME_ROK);
-        encode_header_only(CommandId::UNBIND, CommandStatus::ESME_ROK, sequence_number, &mut self.output);
-    }
-
-    /// The peer says unbind.
-    pub(super) fn peer_unbinds(&mut self, sequence_number: u32) {
-        self.state = SessionState::Unbound;
-        self.peer_unbind = Some(PeerUnbind { sequence_number, reported: false });
-        self.go_on_unbinding();
-    }
-
-    /// The peer's unbind has crossed ours. It stands for the response to ours, and is answered at the end.
-    pub(super) fn unbinds_cross(&mut self, sequence_number: u32) {
-        self.peer_unbind = Some(PeerUnbind { sequence_number, reported: true });
-        self.our_unbind_answered();
-    }
-
-    /// The peer has nothing more to say.
-    pub(super) fn our_unbind_answered(&mut self) {
-        if let Some(unbind) = &mut self.our_unbind {
-            unbind.answered = true;
-        }
-        self.go_on_unbinding();
-    }
-
-    /// Once everything is answered that the peer asked before an unbind: ends the session if it was ours, tells the
-    /// owner if it was the peer's (S16).
-    pub(super) fn go_on_unbinding(&mut self) {
-        if !self.requests.all_answered() {
-            return;
-        }
-        if self.our_unbind.as_ref().is_some_and(|unbind| unbind.answered) {
-            self.end_unbind();
-        } else if let Some(unbind) = &mut self.peer_unbind
-            && !unbind.reported
-        {
-            unbind.reported = true;
-            self.events.push_back(Event::UnbindRequested);
-        }
-    }
-
-    /// Our unbind has done its work, or has not been answered in its time.
-    fn end_unbind(&mut self) {
-        self.refuse_held();
-        if let Some(crossed) = self.peer_unbind.take() {
-            self.answer(crossed.sequence_number, CommandId::UNBIND, CommandStatus::ESME_ROK, b"");
-        }
-        self.close(self.unbind_reason().unwrap_or(CloseReason::UnbindByUs));
-    }
-
-    /// Why the session is ending, if one side has said unbind.
-    pub(super) fn unbind_reason(&self) -> Option<CloseReason> {
-        let ours = self.our_unbind.as_ref().map(|unbind| unbind.reason);
-        ours.or(self.peer_unbind.as_ref().map(|_| CloseReason::UnbindByPeer))
-    }
-
     pub(super) fn close(&mut self, reason: CloseReason) {
         if self.is_closed() {
             return;
@@ -537,11 +352,4 @@ impl<T: Clone> Session<T> {
         self.requests.clear();
         self.events.push_back(Event::Closed(reason));
     }
-}
-
-/// The message for a peer that knows no TLVs; `None`: its text has no place without them.
-fn without_tlvs<'a>(sm: &SmFields<'a>) -> Option<SmFields<'a>> {
-    const SHORT_MESSAGE_MAX: usize = 254;
-    let text = sm.user_data();
-    (text.len() <= SHORT_MESSAGE_MAX).then_some(SmFields { short_message: text, tlvs: Tlvs::default(), ..*sm })
 }

@@ -28,13 +28,15 @@
 //! After [`Event::Closed`] nothing more is emitted. What is still in the output is to be written (a last generic_nack,
 //! an unbind_resp), and [`Session::take_outstanding`] hands back the marks that nobody will answer.
 //!
-//! # Who counts what
+//! # Who owns what
 //!
 //! | module | owns |
 //! |---|---|
 //! | `state` | the states, and the table of who may send which operation when |
-//! | `machine` | the session itself and its owner's verbs |
+//! | `machine` | the session itself: binding, answering, deadlines |
 //! | `incoming` | what a frame of the peer does |
+//! | `outgoing` | what we ask of the peer |
+//! | `unbinding` | the end by unbind, whoever says it |
 //! | `window` | our outstanding requests and their sequence numbers |
 //! | `requests` | the peer's unanswered requests, and those that are held back (S17) |
 //! | `timers` | session_init, enquire_link, inactivity, bind, unbind; the time during which we read |
@@ -45,12 +47,14 @@
 mod counters;
 mod incoming;
 mod machine;
+mod outgoing;
 mod requests;
 mod response;
 mod state;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unbinding;
 mod violation;
 mod window;
 

@@ -335,6 +335,30 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_use_again_is_no_late_response_to_the_old_request() {
+        let now = Instant::now();
+        let mut window = window(4);
+        let number = window.insert(SUBMIT, Some(now), "old").unwrap();
+        assert_eq!(window.expire(now), Some("old"));
+        window.start_after(number - 1);
+        assert_eq!(window.insert(SUBMIT, None, "new"), Some(number));
+        assert_eq!(window.settle(number, ANSWER), Some(Settled::InTime("new")));
+        assert_eq!(window.settle(number, ANSWER), None);
+    }
+
+    #[test]
+    fn the_order_survives_that_first_middle_and_last_are_answered() {
+        for answered in 0..3 {
+            let mut window = Window::new(4);
+            let numbers: Vec<_> = (0..3).map(|mark| window.insert(SUBMIT, None, mark).unwrap()).collect();
+            window.settle(numbers[answered], ANSWER).unwrap();
+            window.insert(SUBMIT, None, 3).unwrap();
+            let expected: Vec<_> = (0..4).filter(|mark| *mark != answered).collect();
+            assert_eq!(window.take_all(), expected);
+        }
+    }
+
+    #[test]
     fn everything_comes_back_oldest_first_whatever_the_table_grew_to() {
         let mut window = Window::new(1000);
         let numbers: Vec<_> = (0..1000).map(|mark| window.insert(SUBMIT, None, mark).unwrap()).collect();

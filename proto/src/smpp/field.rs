@@ -119,18 +119,25 @@ impl<'a> Reader<'a> {
         Ok(*octet)
     }
 
-    /// Four octets, most significant first; ESME_RINVCMDLEN when the body ends before them.
-    pub const fn u32(&mut self, field: &'static str) -> Result<u32, FieldError> {
+    /// One-octet fields that follow each other, `field` the first of them; ESME_RINVCMDLEN when the body ends before
+    /// the last.
+    #[inline]
+    pub const fn octets<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], FieldError> {
         let Some((octets, rest)) = self.rest.split_first_chunk() else {
             return Err(ends_early(field));
         };
         self.rest = rest;
-        Ok(u32::from_be_bytes(*octets))
+        Ok(*octets)
+    }
+
+    /// Four octets, most significant first; ESME_RINVCMDLEN when the body ends before them.
+    pub fn u32(&mut self, field: &'static str) -> Result<u32, FieldError> {
+        self.octets(field).map(u32::from_be_bytes)
     }
 
     /// The octets before a NUL, any octets: Latin-1 and GSM senders are taken as they are (Q32). ESME_RINVCMDLEN when
     /// the body ends before the field; the field's own code when no NUL ends it within its maximum (S8).
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, field: &TextField) -> Result<&'a [u8], FieldError> {
         let window = &self.rest[..self.rest.len().min(field.length_max + 1)];
         let Some(length) = position_of_nul(window) else {
@@ -142,13 +149,10 @@ impl<'a> Reader<'a> {
     }
 
     /// TON, NPI and the octets before the NUL.
-    #[inline]
+    #[inline(always)]
     pub fn address(&mut self, field: &TextField) -> Result<Address<'a>, FieldError> {
-        let Some(([ton, npi], rest)) = self.rest.split_first_chunk() else {
-            return Err(ends_early(field.name));
-        };
-        self.rest = rest;
-        Ok(Address::new(*ton, *npi, self.text(field)?))
+        let [ton, npi] = self.octets(field.name)?;
+        Ok(Address::new(ton, npi, self.text(field)?))
     }
 
     /// sm_length and that many octets; ESME_RINVMSGLEN when the body has fewer.

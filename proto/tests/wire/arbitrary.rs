@@ -60,7 +60,8 @@ impl Content {
             }
             Content::Plain => {
                 let reference = proptest::option::of(any::<u16>());
-                let payload = proptest::option::of(vec(any::<u8>(), 0..300));
+                // Not empty: rusmpp takes an empty value at the end for none.
+                let payload = proptest::option::of(vec(any::<u8>(), 1..300));
                 (reference, payload)
                     .prop_map(|(reference, payload)| {
                         let mut tlvs = Vec::new();

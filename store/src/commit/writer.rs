@@ -78,7 +78,12 @@ impl Writer {
         self.journal.close()
     }
 
-    fn read(&mut self, from: RecordNumber, count: usize, old: &mut Vec<(RecordNumber, Bytes)>) -> Result<(), StoreError> {
+    fn read(
+        &mut self,
+        from: RecordNumber,
+        count: usize,
+        old: &mut Vec<(RecordNumber, Bytes)>,
+    ) -> Result<(), StoreError> {
         for number in (from..).take(count) {
             match self.journal.read(number)? {
                 Some(record) => old.push((number, record)),

@@ -47,6 +47,7 @@ fn every_kind() -> Vec<Event<'static>> {
         retained: NOW,
         attempts: 9,
         destination: 5,
+        worth: 70_000,
         ids: ids(),
     };
     let receipt = ParkedReceipt {

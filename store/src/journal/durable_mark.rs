@@ -110,7 +110,12 @@ mod tests {
     fn a_mark_that_is_not_whole_is_none() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(MarkFile::read(folder.path()).unwrap(), None);
-        for text in ["", "record 00000000000000000017 log 000", "\0\0\0\0\0", &format(Mark { record: 1, log_end: 2 }).replace('2', "3")] {
+        for text in [
+            "",
+            "record 00000000000000000017 log 000",
+            "\0\0\0\0\0",
+            &format(Mark { record: 1, log_end: 2 }).replace('2', "3"),
+        ] {
             fs::write(MarkFile::path(folder.path()), text).unwrap();
             assert_eq!(MarkFile::read(folder.path()).unwrap(), None, "{text:?}");
         }

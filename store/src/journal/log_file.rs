@@ -262,7 +262,14 @@ impl EntryHead {
         };
         let length = usize::try_from(number()?).ok()?;
         let (segment, page) = (number()?, number()?);
-        (1..=Kind::LINK_IN_FILE).contains(&kind).then(|| Self { crc: le_u32(octets), kind, length, segment, page, size })
+        (1..=Kind::LINK_IN_FILE).contains(&kind).then(|| Self {
+            crc: le_u32(octets),
+            kind,
+            length,
+            segment,
+            page,
+            size,
+        })
     }
 
     /// Whether it lies within its segment and belongs to it.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::error::StoreError;
-use crate::journal::{Journal, RecordNumber};
+use crate::journal::{EachRecord, Journal, RecordNumber};
 
 /// Keeps records in memory. Clones share them, so that a "restarted" partition finds what the first one wrote.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         self.records().iter().try_for_each(|(number, record)| each(*number, record))
     }
 

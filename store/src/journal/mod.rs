@@ -20,6 +20,9 @@ pub const RECORD_SIZE_MAX: usize = 48 * 1024;
 /// The place of a record: rises by one with every record.
 pub type RecordNumber = u64;
 
+/// What a record is handed to.
+pub type EachRecord<'a> = dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError> + 'a;
+
 /// A medium that keeps records.
 pub trait Journal: Send {
     /// Appends the records under the numbers from `first` on, drops every record below `keep_from`, and makes all of
@@ -27,7 +30,7 @@ pub trait Journal: Send {
     fn append(&mut self, first: RecordNumber, records: &[Bytes], keep_from: RecordNumber) -> Result<(), StoreError>;
 
     /// Hands every record to `each`, oldest first.
-    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError>;
+    fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError>;
 
     /// Reads one record back.
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::StoreError;
-use crate::journal::{Journal, RecordNumber};
+use crate::journal::{EachRecord, Journal, RecordNumber};
 
 /// Keeps nothing. What is acknowledged over it is lost with the process.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ impl Journal for NothingJournal {
         Ok(())
     }
 
-    fn replay(&mut self, _each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn replay(&mut self, _each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         Ok(())
     }
 

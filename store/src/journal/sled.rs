@@ -25,7 +25,7 @@ use crate::error::{StoreError, panic_text};
 use crate::folder::sync_folder;
 use crate::journal::durable_mark::{Mark, MarkFile};
 use crate::journal::log_file::{self, LogEnd, SEGMENT_SIZE};
-use crate::journal::{Journal, RECORD_SIZE_MAX, RecordNumber};
+use crate::journal::{EachRecord, Journal, RECORD_SIZE_MAX, RecordNumber};
 use crate::options::Durability;
 
 /// Octets of pages that sled keeps. Records are read back only by the cleaner and at start-up, in order.
@@ -201,7 +201,7 @@ impl Journal for SledJournal {
         Ok(())
     }
 
-    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
         for volume in &self.volumes {
             for entry in volume.tree.iter() {

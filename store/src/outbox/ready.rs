@@ -79,12 +79,7 @@ impl ReadyQueues {
     }
 
     /// Up to `looks` slots from a place on, and the place after them; `None`: there are no more.
-    pub(crate) fn walk(
-        &self,
-        place: ReroutePlace,
-        looks: usize,
-        slots: &mut Vec<u64>,
-    ) -> Option<ReroutePlace> {
+    pub(crate) fn walk(&self, place: ReroutePlace, looks: usize, slots: &mut Vec<u64>) -> Option<ReroutePlace> {
         let mut place = place;
         let end = slots.len() + looks;
         while slots.len() < end {

@@ -109,7 +109,10 @@ impl Partition {
         let Some(delivery) = self.slab.get(slot) else { return 0 };
         let (record, octets) = if delivery.stage == Stage::Retained {
             let Some(summary) = self.summary(slot, delivery.due) else { return 0 };
-            self.record(now, &Event::Retained { slot, summary, parked: None }, batch)
+            let worth = summary.worth;
+            let (record, octets) = self.record(now, &Event::Retained { slot, summary, parked: None }, batch);
+            self.rebase(slot, record, worth);
+            return octets;
         } else {
             let entry = Entry {
                 tick: delivery.tick,
@@ -121,10 +124,10 @@ impl Partition {
                 due: delivery.due,
                 expires: delivery.expires,
                 destination: delivery.destination,
-                peer: self.peers.get(delivery.peer).unwrap_or(Peer {
-                    address: Ipv4Addr::UNSPECIFIED.into(),
-                    bind: BindKind::Transceiver,
-                }),
+                peer: self
+                    .peers
+                    .get(delivery.peer)
+                    .unwrap_or(Peer { address: Ipv4Addr::UNSPECIFIED.into(), bind: BindKind::Transceiver }),
             };
             let progress = Progress {
                 enroute: delivery.stage == Stage::Enroute,

@@ -128,7 +128,8 @@ impl Ledger {
 
     /// The oldest record, when it holds something alive and the journal is far longer than what is alive.
     pub(crate) fn wants_cleaning(&self, rules: &CleaningRules) -> Option<RecordNumber> {
-        let live = self.records.front().is_some_and(|kept| kept.live > 0);
+        // The newest record is where the cleaner writes to.
+        let live = self.records.len() > 1 && self.records.front().is_some_and(|kept| kept.live > 0);
         (live && self.octets > 2 * self.live_octets + rules.slack).then_some(self.first)
     }
 }

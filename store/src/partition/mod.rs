@@ -44,7 +44,7 @@ use crate::messages::*;
 use crate::options::StoreOptions;
 use crate::outbox::{Fifo, OutboxIndex, Outboxes};
 use crate::receipt_index::{KeyIndex, ParkedReceipts};
-use crate::record::{HighMarks, RecordWriter};
+use crate::record::{HighMarks, OVERHEAD, RecordWriter};
 
 use batch::Answer;
 pub use batch::{Batch, Records};
@@ -219,8 +219,10 @@ impl Partition {
         debug_assert!(writer.is_empty(), "a batch is sealed before it is released");
         self.durable_end = self.durable_end.max(end);
         for (slot, number) in staged {
-            let still_staged =
-                self.slab.get(slot).is_some_and(|delivery| delivery.stage == Stage::Staged && delivery.number == number);
+            let still_staged = self
+                .slab
+                .get(slot)
+                .is_some_and(|delivery| delivery.stage == Stage::Staged && delivery.number == number);
             if still_staged {
                 self.make_visible(now, slot);
             }
@@ -254,9 +256,10 @@ impl Partition {
                 attempts: u32::from(delivery.attempts),
                 accepted: delivery.accepted,
                 done: delivery.state.is_final().then_some(delivery.done),
-                operator_message_id: delivery.operator_id.get().or_else(|| {
-                    self.aliases.get(&slot).and_then(|aliases| aliases.first()).map(|(_, id)| id.clone())
-                }),
+                operator_message_id: delivery
+                    .operator_id
+                    .get()
+                    .or_else(|| self.aliases.get(&slot).and_then(|aliases| aliases.first()).map(|(_, id)| id.clone())),
             })
             .collect();
         batch.answers.push(Answer::Found(reply, Found { message_id, deliveries }));
@@ -266,14 +269,15 @@ impl Partition {
         HighMarks { tick: self.ids.highest(), slot: self.slab.next_slot(), parked: self.next_parked }
     }
 
-    /// Adds an event to the batch: in which record, and how long.
+    /// Adds an event to the batch: in which record, and how many octets of the journal it costs.
     fn record(&mut self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) -> (RecordNumber, u32) {
         let names = event.names();
         if let Some((number, octets)) = batch.writer.reserve(&names, event.size_max(), self.marks(), now) {
             self.ledger.closed(number, octets);
         }
         let number = batch.writer.number();
-        (number, event.write(&mut batch.writer))
+        let overhead = if batch.writer.is_fresh() { OVERHEAD } else { 0 };
+        (number, overhead + event.write(&mut batch.writer))
     }
 
     /// Adds an event with a body, which goes on in further records if one has no room for it.

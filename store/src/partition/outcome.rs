@@ -9,6 +9,7 @@ use super::batch::Answer;
 use super::delivery::{Body, Delivery, OperatorId};
 use super::{Batch, Partition};
 use crate::event::{Event, OperatorIds, Summary};
+use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Situation, Stage, Step, after};
 use crate::messages::*;
 use crate::name::Name;
@@ -94,7 +95,8 @@ impl Partition {
     fn settle_late(&mut self, now: Timestamp, lease: Lease, outcome: Outcome, batch: &mut Batch) {
         let slot = lease.slot;
         let late = self.slab.get(slot).filter(|delivery| !delivery.is_receipt() && lease.number <= delivery.number);
-        let Some((delivery, Outcome::Sent { operator_message_id, receipt_expected })) = late.map(|d| (d, outcome)) else {
+        let Some((delivery, Outcome::Sent { operator_message_id, receipt_expected })) = late.map(|d| (d, outcome))
+        else {
             self.counters.stale_settlements += 1;
             return;
         };
@@ -163,6 +165,12 @@ impl Partition {
     pub(super) fn become_enroute(&mut self, slot: u64, outbox: OutboxIndex) {
         self.unqueue(slot);
         self.moved_from.remove(&slot);
+        // An id belongs to the operator that gave it.
+        if let Some(delivery) = self.slab.get_mut(slot).filter(|delivery| delivery.outbox != outbox)
+            && let Some(id) = std::mem::replace(&mut delivery.operator_id, OperatorId::None).get()
+        {
+            self.aliases.entry(slot).or_default().push((delivery.outbox, id));
+        }
         self.change(slot, |delivery| {
             delivery.outbox = outbox;
             delivery.stage = Stage::Enroute;
@@ -217,8 +225,7 @@ impl Partition {
 
     fn send_again(&mut self, now: Timestamp, slot: u64, due: Timestamp, batch: &mut Batch) {
         let Some(delivery) = self.slab.get(slot) else { return };
-        let event =
-            Event::Again { slot, due, attempts: delivery.attempts, unanswered: delivery.unanswered };
+        let event = Event::Again { slot, due, attempts: delivery.attempts, unanswered: delivery.unanswered };
         let octets = self.record(now, &event, batch).1;
         self.grow(slot, octets);
         self.change_and_stage(slot, batch, |delivery| delivery.due = due);
@@ -226,8 +233,7 @@ impl Partition {
 
     fn leave_unresolved(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) {
         let Some(delivery) = self.slab.get(slot) else { return };
-        let event =
-            Event::Unresolved { slot, attempts: delivery.attempts, unanswered: delivery.unanswered };
+        let event = Event::Unresolved { slot, attempts: delivery.attempts, unanswered: delivery.unanswered };
         let octets = self.record(now, &event, batch).1;
         self.grow(slot, octets);
         self.change(slot, |delivery| delivery.stage = Stage::Enroute);
@@ -263,9 +269,10 @@ impl Partition {
     pub(super) fn retain(&mut self, now: Timestamp, slot: u64, parked: Option<u64>, batch: &mut Batch) {
         self.unqueue(slot);
         let Some(summary) = self.summary(slot, now) else { return };
-        let (record, octets) = self.record(now, &Event::Retained { slot, summary, parked }, batch);
+        let worth = summary.worth;
+        let (record, _) = self.record(now, &Event::Retained { slot, summary, parked }, batch);
         self.parked_ends(parked);
-        self.become_retained(slot, now, record, octets);
+        self.become_retained(slot, now, record, worth);
         self.trim_retained();
     }
 
@@ -283,15 +290,14 @@ impl Partition {
             retained,
             attempts: delivery.attempts,
             destination: delivery.destination,
+            worth: worth_retained(delivery),
             ids: self.ids_of(slot, delivery),
         })
     }
 
-    /// A retained delivery counts for half of all that it has written: then the journal may be as long as the history
-    /// that is to be kept, and the cleaner need not copy it again and again.
-    pub(super) fn become_retained(&mut self, slot: u64, since: Timestamp, record: u64, octets: u32) {
-        let Some(delivery) = self.slab.get(slot) else { return };
-        let (worth, peer) = (octets.max((delivery.octets + octets) / 2), delivery.peer);
+    /// From now on only its summary is kept, which stands in this record.
+    pub(super) fn become_retained(&mut self, slot: u64, since: Timestamp, record: RecordNumber, worth: u32) {
+        let Some(peer) = self.slab.get(slot).map(|delivery| delivery.peer) else { return };
         self.rebase(slot, record, worth);
         self.peers.release(peer);
         self.change(slot, |delivery| {
@@ -326,6 +332,14 @@ impl Partition {
             self.peers.release(delivery.peer);
         }
     }
+}
+
+/// A retained delivery counts for half of all that it has written: then the journal may be as long as the history that
+/// is to be kept, and the cleaner need not copy that history again and again.
+fn worth_retained(delivery: &Delivery) -> u32 {
+    /// Half of what the summary itself takes at low load, where each event has a record of its own.
+    const SUMMARY: u32 = 100;
+    if delivery.stage == Stage::Retained { delivery.octets } else { delivery.octets / 2 + SUMMARY }
 }
 
 /// From now on the delivery is the receipt.

@@ -82,8 +82,7 @@ impl Partition {
         if held.leases.len() >= held.sweep_at {
             let slab = &self.slab;
             held.leases.retain(|(slot, number)| {
-                slab.get(*slot)
-                    .is_some_and(|delivery| delivery.stage == Stage::Leased && delivery.number == *number)
+                slab.get(*slot).is_some_and(|delivery| delivery.stage == Stage::Leased && delivery.number == *number)
             });
             held.sweep_at = 2 * held.leases.len() + 64;
         }

@@ -122,13 +122,7 @@ impl Partition {
     }
 
     /// A message has got an id: the receipts that came before it are for it.
-    pub(super) fn take_up_parked(
-        &mut self,
-        now: Timestamp,
-        operator: Name,
-        id: &OperatorMessageId,
-        batch: &mut Batch,
-    ) {
+    pub(super) fn take_up_parked(&mut self, now: Timestamp, operator: Name, id: &OperatorMessageId, batch: &mut Batch) {
         let numbers = self.parked.with_key(key_of(operator, id));
         if numbers.is_empty() {
             return;

@@ -15,7 +15,7 @@ use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Stage};
 use crate::messages::{Outbox, ReceiptRequest};
 use crate::name::Name;
-use crate::record::RecordView;
+use crate::record::{OVERHEAD, RecordView};
 
 /// What is known only while the journal is read.
 #[derive(Debug, Default)]
@@ -52,7 +52,11 @@ impl Partition {
         }
         // The cleaner may have dropped the beginning of the oldest batch, which was whole once.
         if !view.first && self.replay.batch.is_empty() && !begins_journal {
-            return Err(StoreError::Damaged { record: number, offset: 1, what: "it goes on with a batch that has ended" });
+            return Err(StoreError::Damaged {
+                record: number,
+                offset: 1,
+                what: "it goes on with a batch that has ended",
+            });
         }
         // Also what is never applied must not be given again: ids are promised to rise.
         self.ids.given(view.marks.tick);
@@ -113,10 +117,11 @@ impl Partition {
         let names: Vec<Name> = view.names.iter().map(|text| self.replay.name(text)).collect();
         let mut reader = EventReader::new(view.number, &names, view.base, view.events, view.events_at);
         self.replay.body = None;
-        for _ in 0..view.count {
+        for index in 0..view.count {
             let began = reader.position();
             let event = reader.read()?;
-            let octets = (reader.position() - began) as u32;
+            let overhead = if index == 0 { OVERHEAD } else { 0 };
+            let octets = overhead + (reader.position() - began) as u32;
             self.apply_event(view.number, event, octets).map_err(|what| reader.damaged(what))?;
         }
         if reader.at_end() { Ok(()) } else { Err(reader.damaged("octets follow the last event")) }
@@ -189,7 +194,7 @@ impl Partition {
                 if !summary.state.is_final() {
                     return Err("a final state is not final");
                 }
-                self.apply_retained(slot, summary, record, octets);
+                self.apply_retained(slot, summary, record);
             }
             Event::Parked { number, receipt } => {
                 self.parked_ends(Some(number));
@@ -270,16 +275,16 @@ impl Partition {
         self.remember_ids(slot, ids);
     }
 
-    fn apply_retained(&mut self, slot: u64, summary: Summary, record: RecordNumber, octets: u32) {
+    fn apply_retained(&mut self, slot: u64, summary: Summary, record: RecordNumber) {
         if self.slab.get(slot).is_none() {
             self.insert_summary(slot, &summary, record);
         }
-        let Summary { state, error, done, retained, attempts, ids, .. } = summary;
+        let Summary { state, error, done, retained, attempts, worth, ids, .. } = summary;
         self.remember_ids(slot, ids);
         self.change(slot, |delivery| {
             (delivery.state, delivery.error, delivery.done, delivery.attempts) = (state, error, done, attempts);
         });
-        self.become_retained(slot, retained, record, octets);
+        self.become_retained(slot, retained, record, worth);
         // Not to the bound at once: the cleaner's copies of old ones come late, so the order is not that of age.
         if self.retained.len() as u64 > self.limits.retention_messages_max.saturating_mul(2).saturating_add(1_024) {
             self.sort_retained();

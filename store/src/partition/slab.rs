@@ -327,6 +327,9 @@ mod tests {
         slab.wake_at(2, at(40));
         slab.wake_at(CHUNK, at(35));
         assert_eq!(slab.take_woken(at(29)), None);
-        assert_eq!((slab.take_woken(at(40)), slab.take_woken(at(40)), slab.take_woken(at(99))), (Some(0), Some(1), None));
+        assert_eq!(
+            (slab.take_woken(at(40)), slab.take_woken(at(40)), slab.take_woken(at(99))),
+            (Some(0), Some(1), None)
+        );
     }
 }

@@ -37,8 +37,10 @@ fn a_full_record_is_followed_by_another_and_only_the_last_ends_the_batch() {
     let event = vec![1; 20_000];
     let records = batch(&[&event, &event, &event]);
     assert!(records.iter().all(|record| record.len() <= RECORD_SIZE_MAX));
-    let marks: Vec<(bool, bool)> =
-        (9..).zip(&records).map(|(number, record)| RecordView::read(number, record).map(|v| (v.first, v.last)).unwrap()).collect();
+    let marks: Vec<(bool, bool)> = (9..)
+        .zip(&records)
+        .map(|(number, record)| RecordView::read(number, record).map(|v| (v.first, v.last)).unwrap())
+        .collect();
     assert_eq!(marks, [(true, false), (false, true)]);
 }
 

@@ -18,7 +18,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::free_space::Space;
 use smsc_store::handle::address_hash;
-use smsc_store::journal::{Journal, RecordNumber};
+use smsc_store::journal::{EachRecord, Journal, RecordNumber};
 use smsc_store::*;
 
 pub const LONG: Duration = Duration::from_secs(30);
@@ -299,7 +299,7 @@ impl<F: Fn() -> Result<(), StoreError> + Send + Sync> Journal for Watched<F> {
         self.journal.append(first, records, keep_from)
     }
 
-    fn replay(&mut self, each: &mut dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         self.journal.replay(each)
     }
 

@@ -57,8 +57,7 @@ fn parts_with_sar_tlvs_arrive_as_they_were() {
 fn the_parts_of_a_message_go_to_one_operator() {
     let (a, b) = (Operator::start("op-a"), Operator::start("op-b"));
     let both = "operators = [{ name = \"op-a\" }, { name = \"op-b\" }]";
-    let node =
-        Configuration::new().account("demo").operator(&a).operator(&b).route_with("", both).start();
+    let node = Configuration::new().account("demo").operator(&a).operator(&b).route_with("", both).start();
     (a.expect_links(1), b.expect_links(1));
     let esme = node.transmitter("demo");
     for handset in 0..20 {

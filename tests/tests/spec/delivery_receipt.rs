@@ -264,8 +264,15 @@ fn receipts_are_read_in_all_the_forms_that_operators_give_them() {
     let esme = node.transceiver("demo");
     let forms: [fn(Message, &str) -> Message; 6] = [
         |base, id| Message { tlvs: vec![], ..base.text(&format!("id:{id} stat:DELIVRD")) },
-        |base, id| Message { tlvs: vec![], ..base.text(&format!("ID:{id} submitdate:20261126120000 Stat:delivrd Text:x")) },
-        |base, id| Message { tlvs: vec![], esm_class: 0x44, ..base.text(&format!("id:{id} done date:0000000000 stat:DELIVRD err:1F")) },
+        |base, id| Message {
+            tlvs: vec![],
+            ..base.text(&format!("ID:{id} submitdate:20261126120000 Stat:delivrd Text:x"))
+        },
+        |base, id| Message {
+            tlvs: vec![],
+            esm_class: 0x44,
+            ..base.text(&format!("id:{id} done date:0000000000 stat:DELIVRD err:1F"))
+        },
         |base, id| Message { tlvs: vec![], ..base }.payload(format!("id:{id} stat:DELIVRD err:000").as_bytes()),
         |base, _| base.text(""),
         |base, id| Message { tlvs: base.tlvs[..1].to_vec(), ..base.text(&format!("id:{id} stat:DELIVRD")) },
@@ -276,7 +283,11 @@ fn receipts_are_read_in_all_the_forms_that_operators_give_them() {
         let id = &submitted.operator_message_id;
         operator.send(form(receipt(&submitted.message, id, MessageState::Delivered), id));
         let receipt = esme.expect_receipt();
-        assert_eq!((receipt.message_id, receipt.stat), (message_id, "DELIVRD".to_owned()), "form {number} (Q16 to Q19)");
+        assert_eq!(
+            (receipt.message_id, receipt.stat),
+            (message_id, "DELIVRD".to_owned()),
+            "form {number} (Q16 to Q19)"
+        );
     }
 }
 
@@ -285,10 +296,7 @@ fn a_refusal_for_good_is_reported_as_failure() {
     let operator = Operator::start("op-a");
     let node = Node::with(&operator);
     let esme = node.transceiver("demo");
-    for (status, word) in [
-        (CommandStatus::ESME_RINVDSTADR, "UNDELIV"),
-        (CommandStatus::ESME_RX_R_APPN, "REJECTD"),
-    ] {
+    for (status, word) in [(CommandStatus::ESME_RINVDSTADR, "UNDELIV"), (CommandStatus::ESME_RX_R_APPN, "REJECTD")] {
         operator.answers_next([Answer::Refuse(status)]);
         let message_id = esme.submit_ok(&message().with(|message| message.registered_delivery = 2));
         let receipt = esme.expect_receipt();

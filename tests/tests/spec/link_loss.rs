@@ -26,7 +26,8 @@ fn link_loss_returns_outstanding_messages() {
     operator.answers(Answer::Hold);
     let node = usual_with(&operator, "window = 10").start();
     let esme = node.transceiver("demo");
-    let ids = esme.send_all(&numbered(30)).into_iter().map(|number| esme.answer_to(number).unwrap()).collect::<Vec<_>>();
+    let ids =
+        esme.send_all(&numbered(30)).into_iter().map(|number| esme.answer_to(number).unwrap()).collect::<Vec<_>>();
     operator.expect_messages(10);
     operator.answers(Answer::Accept);
     operator.reports(MessageState::Delivered);
@@ -120,11 +121,7 @@ fn an_operator_that_takes_its_leave_is_answered_and_bound_anew() {
 fn the_next_address_is_tried_when_one_is_dead() {
     let (operator, dead) = (Operator::start("op-a"), Port::take());
     let keys = format!("addresses = [\"{}\", \"{}\"]", dead.address(), operator.address());
-    let node = Configuration::new()
-        .account("demo")
-        .operator_with(&operator, &keys)
-        .route("", "op-a")
-        .start();
+    let node = Configuration::new().account("demo").operator_with(&operator, &keys).route("", "op-a").start();
     operator.expect_links(1);
     node.transmitter("demo").submit_ok(&Message::to("46701234567"));
     operator.expect_message();

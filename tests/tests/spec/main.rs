@@ -6,19 +6,50 @@
 
 #![allow(clippy::unwrap_used)]
 
+// Who may bind, as what, and how a session begins and ends.
 mod bind;
+
+// What is accepted, what is refused and with which code.
 mod submit;
+
+// How many requests may be unanswered.
 mod window;
+
+// How many messages a second.
 mod throttling;
+
+// Which operator a message goes to.
 mod routing;
+
+// The receipt follows the final state.
 mod delivery_receipt;
+
+// Messages from handsets.
 mod mobile_originated;
+
+// Long messages.
 mod concatenation;
+
+// Links break, operators go away and come back.
 mod link_loss;
+
+// kill -9 in the middle of it.
 mod restart;
+
+// TLS on both edges.
 mod tls;
+
+// What a configuration may say.
 mod configuration;
+
+// How a node goes.
 mod shutdown;
+
+// What an engineer sees.
 mod metrics;
+
+// The commands, as a user runs them.
 mod commands;
+
+// Octets that no honest peer sends.
 mod hostile;

@@ -46,10 +46,7 @@ fn an_exact_number_beats_a_prefix_and_a_longer_prefix_a_shorter_one() {
 fn a_keyword_chooses_among_the_accounts_of_a_number() {
     let operator = Operator::start("op-a");
     let keyword = "keyword = \"JOIN\"";
-    let node = two_accounts(&operator)
-        .mo_route("72345", "demo")
-        .mo_route_with("72345", "shop", keyword)
-        .start();
+    let node = two_accounts(&operator).mo_route("72345", "demo").mo_route_with("72345", "shop", keyword).start();
     let (demo, shop) = (node.receiver("demo"), node.receiver("shop"));
     for (text, esme) in [("JOIN now", &shop), ("join", &shop), ("JOINED", &demo), ("please JOIN", &demo), ("", &demo)] {
         assert_eq!(operator.deliver(&from_handset("72345", text)), CommandStatus::ESME_ROK);
@@ -79,17 +76,6 @@ fn a_message_that_no_account_wants_is_refused() {
     assert_eq!(operator.deliver(&from_handset("99999", "hello")), CommandStatus::ESME_RX_R_APPN, "S53");
     assert_eq!(operator.deliver(&from_handset("72345", "hello")), CommandStatus::ESME_ROK);
     assert_eq!(node.receiver("demo").expect_delivery().message.as_text(), "hello");
-}
-
-#[test]
-fn a_message_that_no_account_wants_yet_may_be_parked() {
-    let operator = Operator::start("op-a");
-    let configuration = two_accounts(&operator).section("router", "mo_no_route = \"park\"");
-    let node = configuration.start();
-    assert_eq!(operator.deliver(&from_handset("72345", "early")), CommandStatus::ESME_ROK);
-    let place = node.terminate().0;
-    place.configure(&configuration.mo_route("72345", "demo"));
-    assert_eq!(place.start_again().receiver("demo").expect_delivery().message.as_text(), "early");
 }
 
 #[test]
@@ -129,11 +115,8 @@ fn a_message_that_the_esme_refuses_is_not_sent_again() {
 #[test]
 fn an_account_that_collects_nothing_makes_operators_wait_in_the_end() {
     let operator = Operator::start("op-a");
-    let node = Configuration::new()
-        .account_with("demo", "waiting_max = 3")
-        .operator(&operator)
-        .mo_route("*", "demo")
-        .start();
+    let node =
+        Configuration::new().account_with("demo", "waiting_max = 3").operator(&operator).mo_route("*", "demo").start();
     for _ in 0..3 {
         assert_eq!(operator.deliver(&from_handset("72345", "one of three")), CommandStatus::ESME_ROK);
     }

@@ -11,8 +11,7 @@ use smsc_tests::operator::{Answer, Operator};
 /// Two accounts, two operators: what a small aggregator begins with.
 fn two_of_each() -> (Operator, Operator, Configuration) {
     let (a, b) = (Operator::start("op-a"), Operator::start("op-b"));
-    let configuration =
-        Configuration::new().account("demo").account("shop").operator(&a).operator(&b);
+    let configuration = Configuration::new().account("demo").account("shop").operator(&a).operator(&b);
     (a, b, configuration)
 }
 
@@ -36,10 +35,9 @@ fn a_number_without_a_route_is_refused_with_the_configured_code() {
     let configuration = configuration.route("46", "op-a");
     let esme = configuration.start().transmitter("demo");
     drop(esme);
-    for (keys, status) in [
-        ("", CommandStatus::ESME_RINVDSTADR),
-        ("no_route = \"ESME_RSUBMITFAIL\"", CommandStatus::ESME_RSUBMITFAIL),
-    ] {
+    for (keys, status) in
+        [("", CommandStatus::ESME_RINVDSTADR), ("no_route = \"ESME_RSUBMITFAIL\"", CommandStatus::ESME_RSUBMITFAIL)]
+    {
         let node = configuration.clone().section("router", keys).start();
         assert_eq!(node.transmitter("demo").submit(&Message::to("4791234567")), Err(status));
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{BindKind, Pdu, QuerySm, SubmitMulti};
+use smsc_proto::smpp::pdu::{BindKind, Pdu, QuerySm};
 use smsc_proto::smpp::tlv::tag;
 use smsc_tests::configuration::Configuration;
 use smsc_tests::esme::{PASSWORD, bind_of};
@@ -173,8 +173,7 @@ fn priority_4_exists_in_5_0_only() {
 fn an_account_sends_only_as_it_may() {
     let operator = Operator::start("op-a");
     let keys = "allowed_sources = [\"Brand\", \"4670*\"]";
-    let node =
-        Configuration::new().account_with("demo", keys).operator(&operator).route("", "op-a").start();
+    let node = Configuration::new().account_with("demo", keys).operator(&operator).route("", "op-a").start();
     let esme = node.transmitter("demo");
     esme.submit_ok(&Message::to("46701234567").from("Brand"));
     esme.submit_ok(&Message::to("46701234567").from("46700000001"));
@@ -213,7 +212,7 @@ fn an_operation_that_is_not_offered_is_not_pretended() {
     let node = Node::with(&operator);
     let esme = node.transceiver("demo");
     let broadcast = Pdu::Unsupported(CommandId::BROADCAST_SM, Bytes::from_static(b"\0\0\0\0\0\0"));
-    for pdu in [broadcast, Pdu::QuerySm(QuerySm::default()), Pdu::SubmitMulti(SubmitMulti::default())] {
+    for pdu in [broadcast, Pdu::QuerySm(QuerySm::default())] {
         let number = esme.connection().request(&pdu);
         let header = esme.connection().expect_response(number).header;
         assert_ne!(header.command_status, CommandStatus::ESME_ROK, "{:?} (S4)", pdu.command_id());

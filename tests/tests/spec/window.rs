@@ -28,11 +28,8 @@ fn a_whole_window_may_be_submitted_in_one_piece() {
 #[test]
 fn what_exceeds_the_window_is_held_back_or_refused_but_always_answered() {
     let operator = Operator::start("op-a");
-    let node = Configuration::new()
-        .account_with("demo", "window_max = 2")
-        .operator(&operator)
-        .route("", "op-a")
-        .start();
+    let node =
+        Configuration::new().account_with("demo", "window_max = 2").operator(&operator).route("", "op-a").start();
     let esme = node.transmitter("demo");
     let numbers = esme.send_all(&numbered(2_000));
     // Served between the submits that are held back (S17).

@@ -28,7 +28,9 @@ pub(crate) enum ClientError {
     #[error("{0:?} is no address: write host:port, or a host alone for the usual port")]
     NotAnAddress(String),
     /// The TLS handshake failed.
-    #[error("the TLS handshake with {address} failed: {problem}. Is that the TLS port? Plain connections need no --tls")]
+    #[error(
+        "the TLS handshake with {address} failed: {problem}. Is that the TLS port? Plain connections need no --tls"
+    )]
     Handshake {
         /// Where.
         address: String,
@@ -67,7 +69,7 @@ pub(crate) enum ClientError {
 }
 
 /// What a refused bind means, and what to do.
-pub(crate) fn bind_refusal(status: CommandStatus) -> &'static str {
+fn bind_refusal(status: CommandStatus) -> &'static str {
     match status {
         CommandStatus::ESME_RINVSYSID => "no account has this system_id; check --system-id",
         CommandStatus::ESME_RINVPASWD => "the password is wrong; check --password",
@@ -76,9 +78,13 @@ pub(crate) fn bind_refusal(status: CommandStatus) -> &'static str {
              password is wrong"
         }
         CommandStatus::ESME_RALYBND => "it is bound already, or has all the binds it may have",
-        CommandStatus::ESME_RSYSERR => "the message centre cannot take binds now (starting, draining or in trouble); try again",
+        CommandStatus::ESME_RSYSERR => {
+            "the message centre cannot take binds now (starting, draining or in trouble); try again"
+        }
         CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL => "there is too much to do now; try again later",
-        CommandStatus::ESME_RINVCMDID => "the message centre does not know this kind of bind; it may be older than SMPP 3.4",
+        CommandStatus::ESME_RINVCMDID => {
+            "the message centre does not know this kind of bind; it may be older than SMPP 3.4"
+        }
         CommandStatus::ESME_RINVSYSTYP => "the message centre wants another system_type",
         _ => "ask those who run the message centre",
     }

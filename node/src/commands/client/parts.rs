@@ -70,7 +70,13 @@ impl Parts {
     }
 
     /// The submit_sm of a part.
-    pub(crate) fn fields<'a>(&'a self, part: usize, from: &'a Sender, to: &'a Number, registered_delivery: u8) -> SmFields<'a> {
+    pub(crate) fn fields<'a>(
+        &'a self,
+        part: usize,
+        from: &'a Sender,
+        to: &'a Number,
+        registered_delivery: u8,
+    ) -> SmFields<'a> {
         let segment = &self.parts[part].segment;
         SmFields {
             source: from.address(),

@@ -132,29 +132,24 @@ impl LoadBind {
         if self.unbound || self.connection.output.len() > UNSENT_MAX || self.run.phase() != Phase::Sending {
             return;
         }
-        let (room, now) = (self.outstanding.room(), Instant::now());
-        let mut sent = 0;
-        if let Some(cursor) = &mut self.cursor {
-            while sent < room {
-                let (number, due) = cursor.next();
-                if due > now || !self.run.claim_number(number) {
-                    break;
-                }
-                cursor.advance();
-                let sequence_number = self.outstanding.push(due);
-                self.run.template.write(sequence_number, number, &mut self.connection.output);
-                sent += 1;
-            }
-        } else {
-            let (first, count) = self.run.claim(room);
+        let now = Instant::now();
+        let Some(cursor) = &mut self.cursor else {
+            let (first, count) = self.run.claim(self.outstanding.room());
             for number in first..first + count as u64 {
                 let sequence_number = self.outstanding.push(now);
                 self.run.template.write(sequence_number, number, &mut self.connection.output);
             }
-            sent = count;
-        }
-        if sent > 0 {
-            self.run.sent(sent);
+            return;
+        };
+        while self.outstanding.room() > 0 {
+            let (number, due) = cursor.next();
+            if due > now || !self.run.claim_number(number) {
+                return;
+            }
+            cursor.advance();
+            // Measured from when it was due, not from now: waiting for the window is the message centre's doing.
+            let sequence_number = self.outstanding.push(due);
+            self.run.template.write(sequence_number, number, &mut self.connection.output);
         }
     }
 

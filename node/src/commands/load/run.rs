@@ -69,42 +69,48 @@ impl Run {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
-    /// Takes the numbers of up to `wanted` messages of an unpaced run: the first, and how many there are.
+    /// Takes the numbers of up to `wanted` messages of an unpaced run: the first, and how many there are. They count as
+    /// outstanding.
     pub(super) fn claim(&self, wanted: usize) -> (u64, usize) {
         if wanted == 0 || self.is_all_claimed() {
             return (0, 0);
         }
-        let first = self.next.fetch_add(wanted as u64, Ordering::Relaxed);
-        (first, self.count.saturating_sub(first).min(wanted as u64) as usize)
+        // Outstanding first: whoever sees that all are claimed must not find that none is outstanding.
+        self.outstanding.fetch_add(wanted, Ordering::AcqRel);
+        let first = self.next.fetch_add(wanted as u64, Ordering::AcqRel);
+        let claimed = self.count.saturating_sub(first).min(wanted as u64) as usize;
+        self.settled(wanted - claimed);
+        (first, claimed)
     }
 
-    /// Whether that message of a paced run is still one of the run.
+    /// Takes one message of a paced run, unless its number is beyond the run. It counts as outstanding.
     pub(super) fn claim_number(&self, number: u64) -> bool {
-        let within = number < self.count;
-        if within {
-            self.next.fetch_add(1, Ordering::Relaxed);
+        if number >= self.count {
+            return false;
         }
-        within
+        self.outstanding.fetch_add(1, Ordering::AcqRel);
+        self.next.fetch_add(1, Ordering::AcqRel);
+        true
+    }
+
+    /// How many messages of the run were never claimed.
+    pub(super) fn unclaimed(&self) -> u64 {
+        self.count.saturating_sub(self.next.load(Ordering::Acquire))
     }
 
     /// Whether every message of the run has gone out or is about to.
     pub(super) fn is_all_claimed(&self) -> bool {
-        self.next.load(Ordering::Relaxed) >= self.count
+        self.next.load(Ordering::Acquire) >= self.count
     }
 
-    /// More requests wait for their responses.
-    pub(super) fn sent(&self, number: usize) {
-        self.outstanding.fetch_add(number, Ordering::Relaxed);
-    }
-
-    /// Fewer do.
+    /// Outstanding messages were answered, or never will be.
     pub(super) fn settled(&self, number: usize) {
-        self.outstanding.fetch_sub(number, Ordering::Relaxed);
+        self.outstanding.fetch_sub(number, Ordering::AcqRel);
     }
 
-    /// How many wait.
+    /// How many messages wait for their responses.
     pub(super) fn outstanding(&self) -> usize {
-        self.outstanding.load(Ordering::Relaxed)
+        self.outstanding.load(Ordering::Acquire)
     }
 
     /// The counts. Held for one batch, never over an await.
@@ -138,6 +144,7 @@ mod tests {
         assert_eq!(run.claim(10), (20, 5));
         assert!(run.is_all_claimed());
         assert_eq!(run.claim(10).1, 0);
+        assert_eq!((run.outstanding(), run.unclaimed()), (25, 0));
         assert!(run.claim_number(24) && !run.claim_number(25));
     }
 }

@@ -40,7 +40,8 @@ impl Tally {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         let histogram = || {
-            Histogram::new_with_max(LATENCY_MAX.as_micros() as u64, 3).expect("an hour in three digits is a valid range")
+            Histogram::new_with_max(LATENCY_MAX.as_micros() as u64, 3)
+                .expect("an hour in three digits is a valid range")
         };
         Self {
             accepted: 0,
@@ -114,6 +115,8 @@ pub(super) struct Summary {
     pub(super) rate: f64,
     /// When it began.
     pub(super) start: Instant,
+    /// Messages of a paced run that were due and found no window.
+    pub(super) unsent: u64,
     /// Accepted messages whose receipt did not come; `None`: none were asked for.
     pub(super) missing: Option<u64>,
     /// Receipts that belong to no message of this run.
@@ -164,13 +167,24 @@ impl Summary {
     /// For people.
     pub(super) fn text(&self, paint: Paint) -> String {
         let tally = &self.tally;
-        let pace = if self.rate > 0.0 { format!("{}/s", terminal::count(self.rate as u64)) } else { "as fast as it goes".into() };
+        let pace = if self.rate > 0.0 {
+            format!("{}/s", terminal::count(self.rate as u64))
+        } else {
+            "as fast as it goes".into()
+        };
         let mut lines = vec![
             paint.dim(format!("{}, window {}, {pace}", terminal::counted(self.binds as u64, "bind"), self.window)),
-            row("accepted", tally.accepted, &format!("{}/s", terminal::count(self.accepted_per_second().round() as u64))),
+            row(
+                "accepted",
+                tally.accepted,
+                &format!("{}/s", terminal::count(self.accepted_per_second().round() as u64)),
+            ),
         ];
         for (status, count) in &tally.refused {
             lines.push(row("refused", *count, &paint.bad(status)));
+        }
+        if self.unsent > 0 {
+            lines.push(row("not sent", self.unsent, "due, but the windows were full"));
         }
         if tally.unanswered > 0 {
             lines.push(row("unanswered", tally.unanswered, ""));
@@ -201,7 +215,8 @@ impl Summary {
             lines.push(latency_row("submit → receipt", &tally.to_receipt));
         }
         let shares = [("load", self.per_message(self.own_cpu)), ("node", self.per_message(self.node_cpu))];
-        let shares: Vec<String> = shares.iter().filter_map(|(who, cpu)| cpu.map(|cpu| format!("{who} {cpu:.2} µs"))).collect();
+        let shares: Vec<String> =
+            shares.iter().filter_map(|(who, cpu)| cpu.map(|cpu| format!("{who} {cpu:.2} µs"))).collect();
         if !shares.is_empty() {
             lines.push(String::new());
             lines.push(format!("CPU per accepted message: {}", shares.join(", ")));
@@ -224,6 +239,7 @@ impl Summary {
             "accepted": tally.accepted,
             "accepted_per_second": self.accepted_per_second(),
             "refused": by_name(refused),
+            "not_sent": self.unsent,
             "unanswered": tally.unanswered,
             "reconnects": tally.reconnects,
             "mo": tally.mo,
@@ -287,6 +303,7 @@ mod tests {
             window: 100,
             rate: 0.0,
             start,
+            unsent: 0,
             missing: Some(1),
             unmatched: 0,
             own_cpu: Some(Duration::from_millis(2)),

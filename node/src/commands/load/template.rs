@@ -29,7 +29,8 @@ impl Template {
     /// To numbers of that prefix, with a text of that length, asking for a receipt (1) or not (0).
     pub(super) fn new(source: Address<'_>, prefix: &str, text_length: usize, registered_delivery: u8) -> Self {
         let destination = format!("{prefix}{:0width$}", 0, width = DIGITS);
-        let text: Vec<u8> = b"Load test message, no need to answer. ".iter().copied().cycle().take(text_length).collect();
+        let text: Vec<u8> =
+            b"Load test message, no need to answer. ".iter().copied().cycle().take(text_length).collect();
         let submit = SmFields {
             source,
             destination: Address::new(Address::TON_INTERNATIONAL, Address::NPI_E164, destination.as_bytes()),

@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn it_passes_when_both_came_in_either_order() {
         let start = Instant::now();
-        for order in [[receipt(MessageState::Delivered), mo("46761234567")], [mo("+46761234567"), receipt(MessageState::Delivered)]] {
+        for order in [
+            [receipt(MessageState::Delivered), mo("46761234567")],
+            [mo("+46761234567"), receipt(MessageState::Delivered)],
+        ] {
             let mut test = sent(start);
             test.came(&order[0]);
             assert!(matches!(test.verdict(start), Verdict::Wait(_)), "one is not enough");

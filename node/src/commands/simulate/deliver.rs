@@ -146,11 +146,6 @@ impl DueQueue {
         self.0.pop_front_if(|(due, _)| *due <= now).map(|(_, delivery)| delivery)
     }
 
-    /// The next one, due or not.
-    pub(super) fn pop(&mut self) -> Option<(Instant, Delivery)> {
-        self.0.pop_front()
-    }
-
     /// When the next one is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.0.front().map(|(due, _)| *due)
@@ -220,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_looped_message_keeps_text_alphabet_and_header() {
-        let message = SmFields { esm_class: 0x43, data_coding: 8, short_message: b"\x05\x00\x03\x01\x02\x01\0h", ..message() };
+        let message =
+            SmFields { esm_class: 0x43, data_coding: 8, short_message: b"\x05\x00\x03\x01\x02\x01\0h", ..message() };
         let octets = sent(&Writer::new().looped(&message, true));
         let mo = SmFields::decode(&octets[HEADER_LENGTH..]).expect("a deliver_sm");
         assert_eq!((mo.source, mo.destination), (message.destination, message.source));

@@ -13,22 +13,23 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use smsc_proto::message_state::MessageState;
-use smsc_proto::smpp::codec::{Frame, encode_header_only, encode_pdu};
+use smsc_proto::smpp::codec::{encode_header_only, encode_pdu};
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Bind, BindKind, BindResp, Pdu, SmFields};
+use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
 use tokio::time::Sleep;
 
+mod requests;
+
 use super::account::Account;
-use super::deliver::{Delivery, DueQueue, Report, Writer};
-use super::faults::{Fate, Faults};
+use super::deliver::{Delivery, DueQueue, Writer};
+use super::faults::Faults;
 use super::operator::{SimulatedOperator, utc_now};
-use super::options::{Announce, Receipts};
-use crate::commands::client::connection::{Connection, FrameRef, Frames, Stream};
+use super::options::Announce;
+use crate::commands::client::connection::{Connection, Frames, Stream};
 use crate::commands::client::ring::Ring;
 use crate::commands::terminal;
 
@@ -126,7 +127,12 @@ impl Session {
         self.leave(&bound);
         if self.operator.options.announce == Announce::Binds {
             let Bound { system_id, .. } = &bound;
-            println!("{}  {} from {} ended: {reason}", terminal::time_of_day(), terminal::harmless(system_id), self.peer);
+            println!(
+                "{}  {} from {} ended: {reason}",
+                terminal::time_of_day(),
+                terminal::harmless(system_id),
+                self.peer
+            );
         }
     }
 
@@ -176,7 +182,11 @@ impl Session {
     }
 
     /// Writes what is to be written until something was read (then with how much), a deadline passed, or the bell rang.
-    async fn turn(&mut self, mut sleep: Pin<&mut Sleep>, mut bell: Pin<&mut Option<Notified<'_>>>) -> io::Result<Option<usize>> {
+    async fn turn(
+        &mut self,
+        mut sleep: Pin<&mut Sleep>,
+        mut bell: Pin<&mut Option<Notified<'_>>>,
+    ) -> io::Result<Option<usize>> {
         let hears_bell = self.outstanding.room() > 0;
         poll_fn(|cx| {
             let before = self.connection.output.len();
@@ -234,149 +244,6 @@ impl Session {
         handled
     }
 
-    fn handle(&mut self, now: Now, frame: FrameRef<'_>) -> Result<(), Ended> {
-        let (header, sequence_number) = (frame.header, frame.header.sequence_number);
-        match header.command_id {
-            CommandId::SUBMIT_SM => return self.handle_submit(now, frame),
-            CommandId::DELIVER_SM_RESP | CommandId::GENERIC_NACK => {
-                self.handle_delivered(now.instant, sequence_number, header.command_status);
-            }
-            CommandId::BIND_TRANSMITTER | CommandId::BIND_RECEIVER | CommandId::BIND_TRANSCEIVER => {
-                return self.handle_bind(frame);
-            }
-            CommandId::ENQUIRE_LINK => self.say(CommandId::ENQUIRE_LINK_RESP, CommandStatus::ESME_ROK, sequence_number),
-            CommandId::UNBIND => {
-                self.say(CommandId::UNBIND_RESP, CommandStatus::ESME_ROK, sequence_number);
-                self.closing = true;
-            }
-            response if response.is_response() => {}
-            _ => self.say(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, sequence_number),
-        }
-        Ok(())
-    }
-
-    fn say(&mut self, command_id: CommandId, status: CommandStatus, sequence_number: u32) {
-        encode_header_only(command_id, status, sequence_number, &mut self.connection.output);
-    }
-
-    fn handle_bind(&mut self, frame: FrameRef<'_>) -> Result<(), Ended> {
-        let header = frame.header;
-        let frame = Frame { header, body: Bytes::copy_from_slice(frame.body) };
-        let (kind, bind) = match Pdu::decode(&frame) {
-            Ok(Pdu::Bind(kind, bind)) => (kind, bind),
-            Ok(_) => return Err("a bind that is none".to_owned()),
-            Err(error) => {
-                self.say(header.command_id.response(), error.status, header.sequence_number);
-                return Ok(());
-            }
-        };
-        let status = self.admit(kind, &bind);
-        let version = if bind.interface_version >= 0x34 { Some(0x34) } else { None };
-        let resp = BindResp {
-            system_id: Bytes::from_static(b"simulator"),
-            sc_interface_version: version.filter(|_| status.is_ok()),
-            ..BindResp::default()
-        };
-        Pdu::BindResp(kind, resp).encode(status, header.sequence_number, &mut self.connection.output);
-        if self.operator.options.announce == Announce::Binds {
-            let system_id = terminal::harmless(&String::from_utf8_lossy(&bind.system_id));
-            let (time, peer) = (terminal::time_of_day(), self.peer);
-            match status.is_ok() {
-                true => println!("{time}  {system_id} from {peer} bound as {}", kind_name(kind)),
-                false => println!("{time}  {system_id} from {peer} refused: {status}"),
-            }
-        }
-        Ok(())
-    }
-
-    fn admit(&mut self, kind: BindKind, bind: &Bind) -> CommandStatus {
-        let options = &self.operator.options;
-        if self.bound.is_some() {
-            return CommandStatus::ESME_RALYBND;
-        }
-        if options.system_id.as_ref().is_some_and(|expected| expected.as_bytes() != bind.system_id) {
-            return CommandStatus::ESME_RINVSYSID;
-        }
-        if options.password.as_ref().is_some_and(|expected| expected.as_bytes() != bind.password) {
-            return CommandStatus::ESME_RINVPASWD;
-        }
-        let Some(account) = self.operator.account(&bind.system_id) else { return CommandStatus::ESME_RBINDFAIL };
-        let system_id = String::from_utf8_lossy(&bind.system_id).into_owned();
-        let bound = Bound { system_id, kind, account, tlvs: bind.interface_version >= 0x34 };
-        if bound.receives() {
-            bound.account.receiver_came();
-        }
-        self.bound = Some(bound);
-        CommandStatus::ESME_ROK
-    }
-
-    fn handle_submit(&mut self, now: Now, frame: FrameRef<'_>) -> Result<(), Ended> {
-        let sequence_number = frame.header.sequence_number;
-        let Some(bound) = self.bound.as_ref().filter(|bound| bound.kind != BindKind::Receiver) else {
-            self.say(CommandId::SUBMIT_SM_RESP, CommandStatus::ESME_RINVBNDSTS, sequence_number);
-            return Ok(());
-        };
-        let message = match SmFields::decode(frame.body) {
-            Ok(message) => message,
-            Err(error) => {
-                self.answer(now.instant, sequence_number, Answer::Refused(error.status));
-                return Ok(());
-            }
-        };
-        let options = &self.operator.options;
-        if bound.account.kept() >= options.waiting_max {
-            self.answer(now.instant, sequence_number, Answer::Refused(CommandStatus::ESME_RMSGQFUL));
-            return Ok(());
-        }
-        let fate = self.faults.decide(options, || bound.account.admits(options.throttle_above, now.instant));
-        match fate {
-            Fate::Accept { delivered } => {
-                self.operator.write_id(&mut self.id);
-                self.prepare(now, &message, delivered);
-                let id = Bytes::copy_from_slice(self.id.as_bytes());
-                self.answer(now.instant, sequence_number, Answer::Accepted(id));
-            }
-            Fate::Refuse(status) => self.answer(now.instant, sequence_number, Answer::Refused(status)),
-            Fate::Lose => count(&self.operator.counters.lost),
-            Fate::Drop => return Err("dropped on purpose".to_owned()),
-        }
-        Ok(())
-    }
-
-    /// Writes receipt and MO of an accepted message, to be sent when they are due.
-    fn prepare(&mut self, now: Now, message: &SmFields<'_>, delivered: bool) {
-        let Some(bound) = &self.bound else { return };
-        let options = &self.operator.options;
-        let due = now.instant + options.receipt_delay;
-        let done = now.utc.plus(options.receipt_delay);
-        let mut produced = 0;
-        if options.receipts != Receipts::Never && wants_receipt(message.registered_delivery, delivered) {
-            let state = if delivered { MessageState::Delivered } else { MessageState::Undeliverable };
-            let report = Report { message_id: &self.id, state, submitted: now.utc, done };
-            let receipt = self.writer.receipt(message, report, bound.tlvs);
-            match options.receipts {
-                Receipts::Early if bound.receives() && self.outstanding.room() > 0 => {
-                    let outstanding = Outstanding { delivery: receipt.clone(), sent: now.instant };
-                    receipt.send(self.outstanding.push(outstanding), &mut self.connection.output);
-                }
-                Receipts::Early => self.produced.push(now.instant, receipt),
-                Receipts::Twice => {
-                    self.produced.push(due, receipt.clone());
-                    self.produced.push(due, receipt);
-                    produced += 1;
-                }
-                Receipts::Always | Receipts::Never => self.produced.push(due, receipt),
-            }
-            produced += 1;
-        }
-        if options.loopback.iter().any(|prefix| message.destination.digits.starts_with(prefix.as_bytes())) {
-            let mo = self.writer.looped(message, bound.tlvs);
-            self.produced.push(due, mo);
-            produced += 1;
-        }
-        bound.account.keep(produced);
-    }
-
     /// Gives what a batch produced to this connection, if it receives, else to the others of the account.
     fn hand_over(&mut self) {
         let Some(bound) = &self.bound else { return };
@@ -388,19 +255,6 @@ impl Session {
         } else {
             bound.account.waiting().add(&mut self.produced);
             bound.account.bell.notify_one();
-        }
-    }
-
-    fn answer(&mut self, now: Instant, sequence_number: u32, answer: Answer) {
-        match &answer {
-            Answer::Accepted(_) => count(&self.operator.counters.accepted),
-            Answer::Refused(_) => count(&self.operator.counters.refused),
-        }
-        let delay = self.operator.options.response_delay;
-        if delay.is_zero() {
-            write_answer(sequence_number, &answer, &mut self.connection.output);
-        } else {
-            self.responses.push_back((now + delay, sequence_number, answer));
         }
     }
 
@@ -437,13 +291,17 @@ impl Session {
             let sequence_number = self.outstanding.push(Outstanding { delivery: delivery.clone(), sent: now });
             delivery.send(sequence_number, &mut self.connection.output);
         };
-        while room > 0 && let Some(delivery) = self.own.pop_due(now) {
+        while room > 0
+            && let Some(delivery) = self.own.pop_due(now)
+        {
             send(delivery);
             room -= 1;
         }
         let mut waiting = bound.account.waiting();
         let mut took = false;
-        while room > 0 && let Some(delivery) = waiting.pop_due(now) {
+        while room > 0
+            && let Some(delivery) = waiting.pop_due(now)
+        {
             send(delivery);
             room -= 1;
             took = true;
@@ -511,21 +369,13 @@ impl Session {
 
 fn write_answer(sequence_number: u32, answer: &Answer, out: &mut BytesMut) {
     match answer {
-        Answer::Accepted(id) => encode_pdu(CommandId::SUBMIT_SM_RESP, CommandStatus::ESME_ROK, sequence_number, out, |out| {
-            out.put_slice(id);
-            out.put_u8(0);
-        }),
+        Answer::Accepted(id) => {
+            encode_pdu(CommandId::SUBMIT_SM_RESP, CommandStatus::ESME_ROK, sequence_number, out, |out| {
+                out.put_slice(id);
+                out.put_u8(0);
+            })
+        }
         Answer::Refused(status) => encode_header_only(CommandId::SUBMIT_SM_RESP, *status, sequence_number, out),
-    }
-}
-
-/// Whether a message with that registered_delivery asks for this receipt (S36).
-fn wants_receipt(registered_delivery: u8, delivered: bool) -> bool {
-    match registered_delivery & 0x03 {
-        0 => false,
-        1 => true,
-        2 => !delivered,
-        _ => delivered,
     }
 }
 
@@ -538,14 +388,6 @@ fn is_temporary(status: CommandStatus) -> bool {
             | CommandStatus::ESME_RTHROTTLED
             | CommandStatus::ESME_RSYSERR
     )
-}
-
-fn kind_name(kind: BindKind) -> &'static str {
-    match kind {
-        BindKind::Transmitter => "transmitter",
-        BindKind::Receiver => "receiver",
-        BindKind::Transceiver => "transceiver",
-    }
 }
 
 fn count(counter: &AtomicU64) {

@@ -122,8 +122,9 @@ impl Drop for LinkMetrics {
 impl Shared {
     fn new(operator: &str) -> Self {
         let link = SharedString::from(operator.to_owned());
-        let attempts = ["ok", "temporary", "permanent", "timeout"]
-            .map(|result| (result, counter!("smsc_delivery_attempts_total", "link" => link.clone(), "result" => result)));
+        let attempts = ["ok", "temporary", "permanent", "timeout"].map(|result| {
+            (result, counter!("smsc_delivery_attempts_total", "link" => link.clone(), "result" => result))
+        });
         let shared = Self {
             sessions: AtomicU32::new(0),
             sessions_gauge: gauge!("smsc_link_sessions", "link" => link.clone()),

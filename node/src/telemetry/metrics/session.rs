@@ -117,7 +117,8 @@ impl Drop for SessionMetrics {
 }
 
 fn bind_answered(account: SharedString, bind_type: &'static str, status: CommandStatus) {
-    counter!("smsc_binds_total", "account" => account, "bind_type" => bind_type, "status" => status.name()).increment(1);
+    counter!("smsc_binds_total", "account" => account, "bind_type" => bind_type, "status" => status.name())
+        .increment(1);
 }
 
 const fn bind_type(bind: BindKind) -> &'static str {

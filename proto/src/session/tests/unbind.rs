@@ -7,6 +7,8 @@ fn an_unbind_is_answered_and_ends_the_session() {
     let mut line = Line::mc_bound(BindKind::Transceiver);
     line.receive(5, Pdu::Unbind);
     assert_eq!((line.events(), line.session.state()), (vec![Event::UnbindRequested], SessionState::Unbound));
+    line.pass_seconds(1);
+    assert_eq!(line.events(), [], "the owner is told once");
     line.session.confirm_unbind();
     assert_eq!(line.said(), [(CommandId::UNBIND_RESP, OK, 5)]);
     assert_eq!(line.events(), [Event::Closed(CloseReason::UnbindByPeer)]);

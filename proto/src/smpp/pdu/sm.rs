@@ -104,16 +104,21 @@ impl<'a> SmFields<'a> {
     /// What follows the destination, in submit_multi too.
     #[inline]
     pub(super) fn read_behind_destination(self, reader: &mut Reader<'a>) -> Result<Self, FieldError> {
+        let [esm_class, protocol_id, priority_flag] = reader.octets("esm_class")?;
+        let schedule_delivery_time = reader.text(&SCHEDULE_DELIVERY_TIME)?;
+        let validity_period = reader.text(&VALIDITY_PERIOD)?;
+        let [registered_delivery, replace_if_present, data_coding, sm_default_msg_id] =
+            reader.octets("registered_delivery")?;
         Ok(Self {
-            esm_class: reader.u8("esm_class")?,
-            protocol_id: reader.u8("protocol_id")?,
-            priority_flag: reader.u8("priority_flag")?,
-            schedule_delivery_time: reader.text(&SCHEDULE_DELIVERY_TIME)?,
-            validity_period: reader.text(&VALIDITY_PERIOD)?,
-            registered_delivery: reader.u8("registered_delivery")?,
-            replace_if_present: reader.u8("replace_if_present_flag")?,
-            data_coding: reader.u8("data_coding")?,
-            sm_default_msg_id: reader.u8("sm_default_msg_id")?,
+            esm_class,
+            protocol_id,
+            priority_flag,
+            schedule_delivery_time,
+            validity_period,
+            registered_delivery,
+            replace_if_present,
+            data_coding,
+            sm_default_msg_id,
             short_message: reader.short_message()?,
             tlvs: Tlvs::decode(reader.rest())?,
             ..self

@@ -2,8 +2,8 @@
 
 use super::cast::*;
 use crate::messages::*;
-use crate::partition::Command;
 use crate::options::{OutboxRules, StoreOptions};
+use crate::partition::Command;
 use smsc_proto::message_state::MessageState;
 
 #[test]
@@ -106,7 +106,10 @@ fn deliveries_may_have_bodies_of_their_own() {
     node.apply(Command::Accept(Accept { reply: node.to(), items: vec![message] }));
     node.crash();
     let bodies: Vec<_> = node.pull(op_a(), 9).into_iter().map(|leased| leased.body).collect();
-    assert_eq!(bodies, [(*b"submit_sm").into(), (*b"second segment").into(), <std::sync::Arc<[u8]>>::from(*b"submit_sm")]);
+    assert_eq!(
+        bodies,
+        [(*b"submit_sm").into(), (*b"second segment").into(), <std::sync::Arc<[u8]>>::from(*b"submit_sm")]
+    );
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) struct Inbox {
     pub(super) rings: Vec<Outbox>,
 }
 
-struct Collector(Inbox);
+pub(super) struct Collector(Inbox);
 
 impl Actor for Collector {
     type Context = Context<Self>;
@@ -75,7 +75,7 @@ collect! {
 struct Take;
 
 impl Message for Take {
-    type Result = MessageResult<Take>;
+    type Result = Inbox;
 }
 
 impl Handler<Take> for Collector {
@@ -163,8 +163,7 @@ impl Node {
         let collector = system.block_on(async { Collector(Inbox::default()).start() });
         let partition = Partition::new(PartitionId::new(0).unwrap(), &options).with_cleaning(rules);
         let now = Timestamp::from_millis(1_764_000_000_000);
-        let mut node =
-            Self { system, collector, options, rules, partition, journal: BTreeMap::new(), now, tag: 0 };
+        let mut node = Self { system, collector, options, rules, partition, journal: BTreeMap::new(), now, tag: 0 };
         node.partition.recovered(now);
         node
     }
@@ -405,7 +404,9 @@ pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
             };
             let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
             let rest = (d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
-            let places = (partition.outboxes.get(d.origin).outbox, partition.outboxes.get(d.outbox).outbox);
+            // With an operator, its name stands beside the id; where a copy was on lease meanwhile is forgotten.
+            let waits = (stage == "waits").then(|| partition.outboxes.get(d.outbox).outbox);
+            let places = (partition.outboxes.get(d.origin).outbox, waits);
             picture.insert(slot, format!("{stage} {waiting:?} {rest:?} {places:?}"));
         }
     }
@@ -424,4 +425,3 @@ pub(super) fn always(to: Outbox) -> Arc<dyn Fn(Origin, &[u8]) -> Option<Outbox> 
 pub(super) fn several(outboxes: &[Outbox]) -> Draft {
     Draft { outboxes: outboxes.to_vec(), ..mt() }
 }
-

@@ -176,6 +176,30 @@ fn both_ids_find_a_message_that_was_sent_twice() {
 }
 
 #[test]
+fn ids_of_two_operators_stay_apart_when_a_message_moved_between_them() {
+    for receipt_from in ["op-a", "op-b"] {
+        let mut node = Node::new();
+        let id = node.accept(&mt());
+        let first = node.pull_one(op_a()).lease;
+        node.settle(first, silent(&node, 0));
+        node.apply(Command::Reroute(Reroute { from: op_a(), step_max: 9, choose: always(op_b()), reply: node.to() }));
+        let second = node.pull_one(op_b()).lease;
+        node.settle(first, sent(5));
+        node.settle(second, sent(6));
+        for _ in 0..2 {
+            node.crash();
+            let stranger = if receipt_from == "op-a" { 6 } else { 5 };
+            let operator = crate::name::Name::intern(receipt_from);
+            node.receipt(OperatorReceipt { operator, ..delivrd(stranger) });
+            assert_eq!(node.state(id), Some(MessageState::Enroute));
+        }
+        let own = if receipt_from == "op-a" { 5 } else { 6 };
+        node.receipt(OperatorReceipt { operator: crate::name::Name::intern(receipt_from), ..delivrd(own) });
+        assert_eq!(node.state(id), Some(MessageState::Delivered));
+    }
+}
+
+#[test]
 fn the_link_of_a_late_response_may_go_while_the_copy_is_on_lease() {
     let mut node = Node::new();
     node.accept(&mt());

@@ -82,6 +82,7 @@ fn torn(records: usize) -> Node {
     let mut sealed = node.partition.seal(&mut batch);
     assert_eq!(sealed.records.len(), 3);
     sealed.records.truncate(records);
+    sealed.keep_from = 0;
     node.append(sealed);
     node.crash();
     node

@@ -1,0 +1,137 @@
+//! The threads of a run: one or two that drive the binds, and in a paced run one that rings those whose messages are due,
+//! because a runtime's timers are a millisecond coarse.
+
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+
+use super::bind::{LoadBind, Target};
+use super::run::{Phase, Run};
+use super::schedule::Schedule;
+use crate::commands::client::ClientError;
+
+/// A thread that drives some of the binds.
+pub(super) struct Worker {
+    /// To be joined when the run is over.
+    pub(super) thread: JoinHandle<()>,
+    opened: mpsc::Receiver<Vec<Result<Arc<Notify>, ClientError>>>,
+    begin: Option<oneshot::Sender<Begin>>,
+    /// What wakes its binds, in their order.
+    pub(super) bells: Vec<Arc<Notify>>,
+    first_bind: usize,
+}
+
+/// The run begins.
+struct Begin {
+    schedule: Option<Schedule>,
+    first_bind: usize,
+}
+
+impl Worker {
+    /// The run begins.
+    pub(super) fn start(&mut self, schedule: Option<Schedule>) {
+        if let Some(begin) = self.begin.take() {
+            // A worker that is gone is found when it is joined.
+            let _ = begin.send(Begin { schedule, first_bind: self.first_bind });
+        }
+    }
+}
+
+/// Starts the threads; each opens its share of the binds at once.
+pub(super) fn start_workers(run: &Arc<Run>, targets: Vec<Target>, threads: usize) -> Result<Vec<Worker>, String> {
+    let share = targets.len().div_ceil(threads);
+    let shares: Vec<Vec<Target>> = targets.chunks(share).map(<[Target]>::to_vec).collect();
+    let cannot = |error: std::io::Error| format!("cannot start a worker: {error}");
+    shares
+        .into_iter()
+        .map(|targets| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+            let (opened_tx, opened) = mpsc::channel();
+            let (begin, begin_rx) = oneshot::channel();
+            let run = run.clone();
+            let body = move || runtime.block_on(work(run, targets, opened_tx, begin_rx));
+            let thread = thread::Builder::new().name("load".to_owned()).spawn(body).map_err(cannot)?;
+            Ok(Worker { thread, opened, begin: Some(begin), bells: Vec::new(), first_bind: 0 })
+        })
+        .collect()
+}
+
+/// Waits until all binds are bound or refused; says which were refused.
+pub(super) fn await_binds(workers: &mut [Worker]) -> Vec<ClientError> {
+    let (mut refused, mut bound) = (Vec::new(), 0);
+    for worker in workers {
+        worker.first_bind = bound;
+        for opened in worker.opened.recv().unwrap_or_default() {
+            match opened {
+                Ok(bell) => worker.bells.push(bell),
+                Err(error) => refused.push(error),
+            }
+        }
+        bound += worker.bells.len();
+    }
+    refused
+}
+
+/// Opens the binds, tells of it, waits for the beginning, and drives them until the run is over.
+async fn work(
+    run: Arc<Run>,
+    targets: Vec<Target>,
+    opened: mpsc::Sender<Vec<Result<Arc<Notify>, ClientError>>>,
+    begin: oneshot::Receiver<Begin>,
+) {
+    let mut opening = JoinSet::new();
+    for target in targets {
+        opening.spawn(LoadBind::open(run.clone(), target, Arc::new(Notify::new())));
+    }
+    let (mut binds, mut results) = (Vec::new(), Vec::new());
+    while let Some(joined) = opening.join_next().await {
+        match joined {
+            Ok(Ok(bind)) => {
+                results.push(Ok(bind.bell()));
+                binds.push(bind);
+            }
+            Ok(Err(error)) => results.push(Err(error)),
+            Err(error) => results.push(Err(ClientError::Lost(error.to_string()))),
+        }
+    }
+    let _ = opened.send(results);
+    let Ok(Begin { schedule, first_bind }) = begin.await else { return };
+    let mut working = JoinSet::new();
+    for (index, bind) in binds.into_iter().enumerate() {
+        working.spawn(bind.work(schedule.map(|schedule| schedule.cursor(first_bind + index))));
+    }
+    while working.join_next().await.is_some() {}
+}
+
+/// Rings each bind when messages of its are due.
+pub(super) fn start_pacer(
+    run: Arc<Run>,
+    schedule: Schedule,
+    bells: Vec<Arc<Notify>>,
+) -> Result<JoinHandle<()>, String> {
+    let pace = move || {
+        let (mut number, mut due_binds) = (0, vec![false; bells.len()]);
+        while run.phase() == Phase::Sending {
+            // In steps, so that the end of the run is noticed at low rates too.
+            let due = schedule.due(number);
+            let wait = due.saturating_duration_since(Instant::now());
+            thread::sleep(wait.min(Duration::from_millis(100)));
+            let now = Instant::now();
+            while schedule.due(number) <= now {
+                due_binds[schedule.bind_of(number)] = true;
+                number += 1;
+            }
+            for (bind, due) in due_binds.iter_mut().enumerate().filter(|(_, due)| **due) {
+                *due = false;
+                bells[bind].notify_one();
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("pacer".to_owned())
+        .spawn(pace)
+        .map_err(|error| format!("cannot start the pacer: {error}"))
+}
