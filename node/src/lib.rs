@@ -5,13 +5,14 @@
 //! | [`app`] | builds everything in order, watches it, takes it down |
 //! | [`config`] | the only place that reads configuration text |
 //! | [`esme`], [`operator`] | the two edges: listeners and sessions of ESMEs, links to operators |
-//! | [`wire`], [`puller`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
+//! | [`wire`], [`puller`], [`attempt`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
 //! | [`services`] | what every session and link is given |
 //! | [`shutdown`] | the way out |
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
 
 pub mod app;
+pub mod attempt;
 pub mod by_partition;
 pub mod commands;
 pub mod config;

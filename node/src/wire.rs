@@ -96,7 +96,10 @@ pub struct Wire<T> {
     socket: Socket,
     options: WireOptions,
     received: BytesMut,
+    /// The session holds back what it was given; the rest waits here.
     held_back: bool,
+    /// Too much is unsent to read on.
+    paused: bool,
     partial_since: Option<Instant>,
     unsent_since: Option<Instant>,
     ending: Option<Ending>,
@@ -120,6 +123,7 @@ impl<T: Clone> Wire<T> {
             options,
             received: BytesMut::new(),
             held_back: false,
+            paused: false,
             partial_since: None,
             unsent_since: None,
             ending: None,
@@ -132,6 +136,7 @@ impl<T: Clone> Wire<T> {
         loop {
             self.hand_over_frames(now);
             let reading = self.session.output().len() <= UNSENT_PAUSE;
+            self.paused = !reading;
             self.session.set_reading(now, reading);
             if !reading || !self.session.wants_read() {
                 return false;
@@ -236,6 +241,11 @@ impl<T: Clone> Wire<T> {
                 Poll::Pending | Poll::Ready(_) => return Poll::Ready(()),
             }
         }
+    }
+
+    /// Whether reading stopped because of what was unsent, which has left meanwhile.
+    fn may_read_again(&mut self) -> bool {
+        self.paused && self.session.output().len() <= UNSENT_PAUSE
     }
 
     /// The socket has failed: nothing can be written any more.
@@ -361,8 +371,9 @@ impl<A: Edge> ActorFuture<A> for Pump<A> {
             actor.wire_ended(ctx);
             return Poll::Ready(());
         }
-        if was_open && wire.session.state() == SessionState::Closed {
-            // The write has failed: the next turn tells the owner and ends.
+        let failed = was_open && wire.session.state() == SessionState::Closed;
+        if failed || wire.may_read_again() {
+            // The owner hears of a failed write in the next turn; and nothing else would wake us for what lies unread.
             cx.waker().wake_by_ref();
         }
         let deadline = [wire.poll_timeout(), own_deadline].into_iter().flatten().min();

@@ -115,8 +115,7 @@ impl Router {
         self.arm_timer(ctx);
     }
 
-    fn record_all_metrics(&self) {
-        self.links.links().for_each(|(operator, links)| metrics::record_links(operator, links));
+    fn record_available(&self) {
         self.links.available().for_each(|operator| metrics::record_passed_over(operator, false));
     }
 }
@@ -125,7 +124,7 @@ impl Actor for Router {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.record_all_metrics();
+        self.record_available();
         self.reroute_all(ctx);
         self.arm_timer(ctx);
     }
@@ -137,9 +136,6 @@ impl Handler<LinkChanged> for Router {
     fn handle(&mut self, changed: LinkChanged, ctx: &mut Context<Self>) {
         let LinkChanged { operator, bound } = changed;
         let is_back = self.links.record(operator, bound, Instant::now());
-        if let Some((_, links)) = self.links.links().find(|(name, _)| *name == operator) {
-            metrics::record_links(operator, links);
-        }
         if is_back {
             tracing::info!(event = "link.available", link = %operator, "a link is bound again");
             metrics::record_passed_over(operator, false);
@@ -170,12 +166,11 @@ impl Handler<Reconfigure> for Router {
         let gone = self.links.replace(&tables.operators, Instant::now());
         self.removed.retain(|name| tables.operators.iter().all(|(known, _)| known != name));
         for operator in gone {
-            metrics::record_links(operator, 0);
             metrics::record_passed_over(operator, false);
             self.removed.push(operator);
         }
         self.handle.publish(tables, self.links.available());
-        self.record_all_metrics();
+        self.record_available();
         // A message that had no way out may have one by the new routes.
         self.reroute_all(ctx);
         self.arm_timer(ctx);

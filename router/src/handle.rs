@@ -10,7 +10,7 @@ use smsc_store::Name;
 use crate::error::RouterError;
 use crate::options::RouterOptions;
 use crate::route::{MoRoute, MtRoute};
-use crate::selection::PairHash;
+use crate::selection::Pair;
 use crate::table::{MoRoutingTable, MtRoutingTable, operators_of};
 
 /// A cheap copy of the way to the current snapshot.
@@ -113,8 +113,7 @@ impl Snapshot {
     pub fn mt(&self, account: Name, source: &[u8], destination: &[u8]) -> Result<Name, NoRoute> {
         let no_route = NoRoute { status: self.tables.no_route };
         let entry = self.tables.mt.find(account, source, destination).ok_or(no_route)?;
-        let pair = PairHash::new(source, destination);
-        entry.targets.choose(pair, |name| self.is_available(name)).ok_or(no_route)
+        entry.targets.choose(Pair { source, destination }, |name| self.is_available(name)).ok_or(no_route)
     }
 
     /// The account of an MO message; `text` is its text in octets of ASCII or a superset (for keywords).
@@ -126,7 +125,7 @@ impl Snapshot {
     /// [`Next`](crate::outcome::Meaning::Next). `None`: there is none, and it stays with `not`.
     pub fn next_operator(&self, account: Name, source: &[u8], destination: &[u8], not: Name) -> Option<Name> {
         let entry = self.tables.mt.find(account, source, destination)?;
-        entry.targets.next(PairHash::new(source, destination), not, |name| self.is_available(name))
+        entry.targets.next(Pair { source, destination }, not, |name| self.is_available(name))
     }
 
     /// Whether the operator is configured and not passed over.
@@ -238,25 +237,4 @@ mod tests {
         let error = RouterHandle::new(unknown).err().expect("h-c is gone");
         assert_eq!(error, RouterError::UnknownOperator { kind: "route", route: 1, operator: name("h-c") });
     }
-
-    #[test]
-    fn zz_timing() {
-        let mut routes = Vec::new();
-        for prefix in 0..1000 {
-            routes.push(MtRoute { prefix: format!("46{prefix:03}"), account: None, source: None, operators: vec![(name("h-a"), 1), (name("h-b"), 3)], failover: vec![name("h-c")] });
-        }
-        let handle = RouterHandle::new(RouterOptions { mt: routes, ..options() }).expect("good");
-        let numbers: Vec<String> = (0..1000u64).map(|n| format!("46{:09}", n * 7_919_777 % 1_000_000_000)).collect();
-        let snapshot = handle.snapshot();
-        for _ in 0..3 {
-            let start = std::time::Instant::now();
-            let mut sum = 0;
-            for _ in 0..1000 { for number in &numbers { sum += snapshot.tables.mt.find(name2(), b"BRAND", number.as_bytes()).map_or(0, |e| e.route.prefix.len()); } }
-            let find = start.elapsed();
-            let start = std::time::Instant::now();
-            for _ in 0..1000 { for number in &numbers { sum += snapshot.mt(name2(), b"BRAND", number.as_bytes()).map_or(0, |n| n.index()); } }
-            println!("find {:?} mt {:?} /1000 = ns ({sum})", find / 1_000_000, start.elapsed() / 1_000_000);
-        }
-    }
-    fn name2() -> Name { static N: std::sync::OnceLock<Name> = std::sync::OnceLock::new(); *N.get_or_init(|| name("demo")) }
 }

@@ -104,7 +104,8 @@ impl LinkWatch {
     }
 
     /// Every operator with its bound links.
-    pub(crate) fn links(&self) -> impl Iterator<Item = (Name, usize)> {
+    #[cfg(test)]
+    fn links(&self) -> impl Iterator<Item = (Name, usize)> {
         self.operators.iter().map(|operator| (operator.name, operator.links))
     }
 }

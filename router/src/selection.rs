@@ -36,7 +36,7 @@ impl Targets {
 
     /// The operator of a message: the best of those available, else the first failover that is available. When none
     /// is, the first choice stays, and the message waits for it. `None` only for a route without operators.
-    pub fn choose(&self, pair: PairHash, available: impl Fn(Name) -> bool) -> Option<Name> {
+    pub fn choose(&self, pair: Pair<'_>, available: impl Fn(Name) -> bool) -> Option<Name> {
         self.best(pair, |name, _| available(name))
             .or_else(|| self.failover.iter().copied().find(|name| available(*name)))
             .or_else(|| self.best(pair, |_, _| true))
@@ -44,12 +44,12 @@ impl Targets {
 
     /// The next available operator behind `not` in this pair's order: the others by their score, then the failovers.
     /// There is no way back to an earlier one, so that a message refused by all does not go round in circles.
-    pub fn next(&self, pair: PairHash, not: Name, available: impl Fn(Name) -> bool) -> Option<Name> {
+    pub fn next(&self, pair: Pair<'_>, not: Name, available: impl Fn(Name) -> bool) -> Option<Name> {
         let mut failover = self.failover.iter().copied();
         let refused = self.operators.iter().find(|operator| operator.name == not);
         let among_weighted = match refused {
             Some(refused) => {
-                let floor = refused.score(pair);
+                let floor = refused.score(pair.hash());
                 self.best(pair, |name, score| name != not && score >= floor && available(name))
             }
             None if self.failover.contains(&not) => {
@@ -61,11 +61,12 @@ impl Targets {
         among_weighted.or_else(|| failover.find(|name| *name != not && available(*name)))
     }
 
-    fn best(&self, pair: PairHash, accept: impl Fn(Name, f64) -> bool) -> Option<Name> {
-        // Most routes have one operator, and need no arithmetic.
+    fn best(&self, pair: Pair<'_>, accept: impl Fn(Name, f64) -> bool) -> Option<Name> {
+        // Most routes have one operator, and need neither hash nor arithmetic.
         if let [only] = &self.operators[..] {
             return accept(only.name, 0.0).then_some(only.name);
         }
+        let pair = pair.hash();
         let scored = self.operators.iter().map(|operator| (operator.name, operator.score(pair)));
         scored.filter(|(name, score)| accept(*name, *score)).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name)
     }
@@ -74,22 +75,27 @@ impl Targets {
 impl Weighted {
     /// Drawn from an exponential distribution of this rate: the lowest of several is each one's with the probability of
     /// its share of the weights.
-    fn score(&self, pair: PairHash) -> f64 {
-        let bits = finish(pair.0 ^ self.seed) >> 11;
+    fn score(&self, pair: u64) -> f64 {
+        let bits = finish(pair ^ self.seed) >> 11;
         // 53 bits, in the middle of their cell: never 0 and never 1.
         let uniform = (bits as f64 + 0.5) / (1_u64 << 53) as f64;
         -uniform.ln() / self.weight
     }
 }
 
-/// The hash of a (source, destination); the same in every process.
+/// Source and destination of a message, by which the choice sticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PairHash(u64);
+pub struct Pair<'a> {
+    /// The source's octets as they came.
+    pub source: &'a [u8],
+    /// The destination's normalised digits.
+    pub destination: &'a [u8],
+}
 
-impl PairHash {
-    /// The hash of that pair.
-    pub fn new(source: &[u8], destination: &[u8]) -> Self {
-        Self(hash(hash(source.len() as u64, source), destination))
+impl Pair<'_> {
+    /// The same in every process.
+    fn hash(self) -> u64 {
+        hash(hash(self.source.len() as u64, self.source), self.destination)
     }
 }
 
@@ -125,12 +131,17 @@ mod tests {
         })
     }
 
-    fn pairs() -> impl Iterator<Item = PairHash> {
-        (0..20_000_u32).map(|number| PairHash::new(b"BRAND", format!("4670{number:07}").as_bytes()))
+    fn numbers(count: u32) -> Vec<String> {
+        (0..count).map(|number| format!("4670{number:07}")).collect()
+    }
+
+    fn to(number: &str) -> Pair<'_> {
+        Pair { source: b"BRAND", destination: number.as_bytes() }
     }
 
     fn share(targets: &Targets, operator: &str, available: impl Fn(Name) -> bool) -> f64 {
-        let chosen = pairs().filter(|pair| targets.choose(*pair, &available) == Some(name(operator))).count();
+        let chosen = |number: &&String| targets.choose(to(number), &available) == Some(name(operator));
+        let chosen = numbers(20_000).iter().filter(chosen).count();
         chosen as f64 / 20_000.0
     }
 
@@ -146,15 +157,19 @@ mod tests {
     #[test]
     fn shares_follow_the_weights_for_many_sources_to_one_handset() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 1)], &[]);
-        let pairs = (0..20_000_u32).map(|source| PairHash::new(&source.to_be_bytes(), b"46701234567"));
-        let a = pairs.filter(|pair| targets.choose(*pair, |_| true) == Some(name("sel-a"))).count();
+        let chosen = |source: &u32| {
+            let pair = Pair { source: &source.to_be_bytes(), destination: b"46701234567" };
+            targets.choose(pair, |_| true) == Some(name("sel-a"))
+        };
+        let a = (0..20_000_u32).filter(chosen).count();
         assert!((9_000..11_000).contains(&a), "{a}");
     }
 
     #[test]
     fn a_pair_keeps_its_operator() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 1), ("sel-c", 1)], &[]);
-        for pair in pairs().take(1_000) {
+        for number in numbers(1_000) {
+            let pair = to(&number);
             assert_eq!(targets.choose(pair, |_| true), targets.choose(pair, |_| true));
         }
     }
@@ -163,7 +178,8 @@ mod tests {
     fn only_the_share_of_a_lost_operator_moves() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 2), ("sel-c", 1)], &[]);
         let lost = name("sel-b");
-        for pair in pairs() {
+        for number in numbers(20_000) {
+            let pair = to(&number);
             let before = targets.choose(pair, |_| true);
             let after = targets.choose(pair, |operator| operator != lost);
             if before == Some(lost) {
@@ -177,7 +193,7 @@ mod tests {
     #[test]
     fn failovers_come_in_order_when_none_of_the_others_is_there() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 1)], &["sel-f", "sel-g"]);
-        let pair = PairHash::new(b"1", b"2");
+        let pair = to("46701234567");
         let only = |allowed: &'static [&'static str]| move |operator: Name| allowed.contains(&operator.as_str());
         assert_eq!(targets.choose(pair, only(&["sel-b", "sel-f"])), Some(name("sel-b")));
         assert_eq!(targets.choose(pair, only(&["sel-f", "sel-g"])), Some(name("sel-f")));
@@ -187,7 +203,8 @@ mod tests {
     #[test]
     fn the_first_choice_stays_when_nothing_is_available() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 1)], &["sel-f"]);
-        for pair in pairs().take(100) {
+        for number in numbers(100) {
+            let pair = to(&number);
             assert_eq!(targets.choose(pair, |_| false), targets.choose(pair, |_| true));
         }
     }
@@ -195,7 +212,8 @@ mod tests {
     #[test]
     fn the_next_operator_never_leads_back() {
         let targets = targets(&[("sel-a", 1), ("sel-b", 4), ("sel-c", 2)], &["sel-f", "sel-g"]);
-        for pair in pairs().take(1_000) {
+        for number in numbers(1_000) {
+            let pair = to(&number);
             let mut order = vec![targets.choose(pair, |_| true).expect("operators")];
             while let Some(next) = targets.next(pair, order[order.len() - 1], |_| true) {
                 assert!(!order.contains(&next));
@@ -208,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_next_operator_is_an_available_one() {
-        let pair = PairHash::new(b"1", b"2");
+        let pair = to("46701234567");
         let alone = targets(&[("sel-a", 1)], &["sel-f"]);
         assert_eq!(alone.next(pair, name("sel-a"), |_| true), Some(name("sel-f")));
         assert_eq!(alone.next(pair, name("sel-a"), |_| false), None);

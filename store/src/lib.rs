@@ -3,6 +3,11 @@
 //! A partition is a pure state machine over a journal: commands in, events and answers out. The state thread applies
 //! commands and encodes their events as one batch; the journal thread makes the batch durable; only then are its
 //! answers released and its messages visible to those who pull.
+//!
+//! The path of a batch: [`handle`] (on the caller's thread) → `lanes` (two lanes, one bell) → `commit` (state thread,
+//! journal thread) → [`partition`] (what it means) → [`record`] → [`journal`] (sled) → back through `commit` to the
+//! `Recipient` of the caller. [`actor`] opens and closes it all: `folder` (whose data this is), [`recovery`] (replay),
+//! [`clock`]. What partitions say about themselves hangs on the [`board`], from where `metrics` takes it.
 
 pub mod actor;
 pub mod board;

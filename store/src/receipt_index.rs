@@ -5,6 +5,7 @@
 
 mod parked;
 
+use std::collections::hash_map::Entry;
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
@@ -37,70 +38,57 @@ const fn mix(mut hash: u64) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Numbers (slots, or numbers of parked receipts) by key.
+/// Numbers (slots, or numbers of parked receipts) by key. Numbers are below 2^63.
 #[derive(Debug)]
 pub(crate) struct KeyIndex {
-    shards: Vec<FxHashMap<u64, Numbers>>,
+    /// One number per key, or [`SEVERAL`]: sixteen octets an entry, since millions of them are looked up at random.
+    shards: Vec<FxHashMap<u64, u64>>,
+    /// In rising order, at least two: ids that were reused.
+    several: FxHashMap<u64, Vec<u64>>,
 }
 
-/// Rarely more than one.
-#[derive(Debug)]
-enum Numbers {
-    One(u64),
-    /// In rising order, at least two.
-    Several(Box<Vec<u64>>),
-}
+/// Stands for the numbers in [`KeyIndex::several`].
+const SEVERAL: u64 = u64::MAX;
 
 impl Default for KeyIndex {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| FxHashMap::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| FxHashMap::default()).collect(), several: FxHashMap::default() }
     }
 }
 
 impl KeyIndex {
-    fn shard(&mut self, key: u64) -> &mut FxHashMap<u64, Numbers> {
-        &mut self.shards[key as usize % SHARDS]
-    }
-
     /// Adds a number under a key, once.
     pub(crate) fn insert(&mut self, key: u64, number: u64) {
-        self.shard(key)
-            .entry(key)
-            .and_modify(|numbers| match numbers {
-                Numbers::One(one) if *one == number => {}
-                Numbers::One(one) => {
-                    *numbers = Numbers::Several(Box::new(vec![number.min(*one), number.max(*one)]));
-                }
-                Numbers::Several(several) => {
+        match self.shards[key as usize % SHARDS].entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(number);
+            }
+            Entry::Occupied(entry) if *entry.get() == number => {}
+            Entry::Occupied(mut entry) => {
+                let before = entry.insert(SEVERAL);
+                let several = self.several.entry(key).or_default();
+                for number in [before, number].into_iter().filter(|number| *number != SEVERAL) {
                     if let Err(place) = several.binary_search(&number) {
                         several.insert(place, number);
                     }
                 }
-            })
-            .or_insert(Numbers::One(number));
+            }
+        }
     }
 
     /// Removes a number.
     pub(crate) fn remove(&mut self, key: u64, number: u64) {
-        let shard = self.shard(key);
-        let empty = match shard.get_mut(&key) {
-            None => false,
-            Some(Numbers::One(one)) => *one == number,
-            Some(Numbers::Several(several)) => {
-                several.retain(|other| *other != number);
-                match several.as_slice() {
-                    [] => true,
-                    [one] => {
-                        let one = *one;
-                        shard.insert(key, Numbers::One(one));
-                        false
-                    }
-                    _ => false,
-                }
+        let Entry::Occupied(mut entry) = self.shards[key as usize % SHARDS].entry(key) else { return };
+        if *entry.get() == number {
+            entry.remove();
+        } else if *entry.get() == SEVERAL
+            && let Some(several) = self.several.get_mut(&key)
+        {
+            several.retain(|other| *other != number);
+            if let [one] = several[..] {
+                entry.insert(one);
+                self.several.remove(&key);
             }
-        };
-        if empty {
-            shard.remove(&key);
         }
     }
 
@@ -108,8 +96,8 @@ impl KeyIndex {
     pub(crate) fn get(&self, key: u64) -> &[u64] {
         match self.shards[key as usize % SHARDS].get(&key) {
             None => &[],
-            Some(Numbers::One(one)) => std::slice::from_ref(one),
-            Some(Numbers::Several(several)) => several,
+            Some(number) if *number == SEVERAL => self.several.get(&key).map_or(&[], Vec::as_slice),
+            Some(number) => std::slice::from_ref(number),
         }
     }
 }

@@ -163,18 +163,20 @@ fn accepted_messages_survive_a_kill() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut said = 0;
+        let (mut said, mut again) = (0, 0);
         for line in lines.map_while(Result::ok) {
             // The last line may be cut: an id has 18 digits.
             let Some((what, id)) = line.split_once(' ').filter(|(_, id)| id.len() == 18) else { continue };
             let id: MessageId = id.parse().unwrap();
             match what {
                 "here" => assert!(given.insert(id) && here.insert(id), "{id} was given twice"),
-                "gone" => assert!(here.remove(&id) || !given.contains(&id), "{id} was delivered twice without a kill"),
+                // One whose end was not durable when the process was killed comes again; so does one that was never
+                // answered.
+                "gone" => again += usize::from(!here.remove(&id)),
                 _ => continue,
             }
             said += 1;
-            if said == 12_000 + round * 1_777 {
+            if said == 12_000 + round * 1_777 % 9_000 {
                 child.kill().unwrap();
             }
         }
@@ -182,6 +184,10 @@ fn accepted_messages_survive_a_kill() {
         let store = open_when_free(&short_lived(folder.path()));
         let lost = here.iter().filter(|id| store.find(**id).is_empty()).count();
         assert_eq!(lost, 0, "round {round}: of {} messages", here.len());
+        assert!(
+            again <= 600,
+            "round {round}: {again} messages came again, but a pull and a batch are at most 300 each"
+        );
         let stats = store.handle.stats();
         println!("round {round}: {} here of {} given; {:?}", here.len(), given.len(), stats[0].journal_size);
         store.close();

@@ -16,6 +16,7 @@ use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::{Bind, BindKind, BindResp, Pdu, encode_message_id_resp};
 use smsc_proto::smpp::tlv::tag;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -282,9 +283,7 @@ impl Operator {
 
     /// Listens again.
     pub fn opens(&self) {
-        let listener = RUNTIME
-            .block_on(tokio::net::TcpListener::bind(self.address()))
-            .expect("the port is ours as long as we live");
+        let listener = RUNTIME.block_on(listen(self.address()));
         let (desk, tls) = (Arc::clone(&self.desk), self.tls.as_ref().map(|acceptor| acceptor.0.clone()));
         let task = RUNTIME.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -328,6 +327,19 @@ impl Operator {
 impl Drop for Operator {
     fn drop(&mut self) {
         self.closes();
+    }
+}
+
+/// The port is ours as long as we live; only a process that was started while we listened before may still hold our old
+/// socket for the moment until it has become another program.
+async fn listen(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < deadline, "{address} cannot be listened on: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

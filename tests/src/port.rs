@@ -4,8 +4,10 @@
 //! range that the kernel gives out, and a locked file keeps each for the process that took it.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
+
+use tokio::net::TcpSocket;
 
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
@@ -29,11 +31,19 @@ impl Port {
             let tried = TRIED.fetch_add(1, Ordering::Relaxed) % COUNT;
             let number = FIRST + (start + tried) % COUNT;
             let lock = File::create(folder.join(number.to_string())).expect("the temporary folder can be written");
-            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-                return Self { number, _lock: lock };
+            let port = Self { number, _lock: lock };
+            if port._lock.try_lock().is_ok() && port.is_free() {
+                return port;
             }
         }
         panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+    }
+
+    /// Binds and does not listen: a listening socket would be inherited by a process that another test starts at this
+    /// moment, and the port taken until that process has become `smsc`.
+    fn is_free(&self) -> bool {
+        let socket = TcpSocket::new_v4().expect("sockets can be made");
+        socket.set_reuseaddr(true).is_ok() && socket.bind(self.address()).is_ok()
     }
 
     /// Where it is.

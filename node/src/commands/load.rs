@@ -44,7 +44,8 @@ const COUNT_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 /// Sends many messages over many binds and measures rates and latencies.
 ///
 /// Exit 0 when messages were accepted and every receipt came. With --rate latencies count from the time that a message
-/// was to be sent, so that a stall is charged for all that it delayed.
+/// was to be sent, so that a stall is charged for all that it delayed. An interrupt ends the sending, a second one also
+/// the waiting; the summary comes all the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   smsc load --duration 30s
@@ -249,7 +250,7 @@ fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
     let mut progress = Progress::new(start);
     // The last messages of a paced run are due at its very end.
     let send_until = start + sending_time(args) + if args.rate > 0.0 { PACED_GRACE } else { Duration::ZERO };
-    while Instant::now() < send_until && !run.is_all_claimed() {
+    while Instant::now() < send_until && !run.is_all_claimed() && run.interrupts() == 0 {
         thread::sleep(WATCH_EVERY);
         progress.show(run, "sending");
     }
@@ -259,7 +260,8 @@ fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
         // Before the first look too: a bind may be in the middle of sending.
         thread::sleep(WATCH_EVERY);
         progress.show(run, "draining");
-        if Instant::now() >= drain_until || (run.outstanding() == 0 && run.receipts_waiting() == 0) {
+        let nothing_waits = run.outstanding() == 0 && run.receipts_waiting() == 0;
+        if nothing_waits || Instant::now() >= drain_until || run.interrupts() > 1 {
             break;
         }
     }

@@ -10,13 +10,14 @@ use smsc_proto::smpp::esm_class::EsmClass;
 use smsc_proto::smpp::pdu::SmFields;
 use smsc_proto::smpp::tlv::{Tlv, Tlvs, tag};
 use smsc_proto::text::plain_text;
-use smsc_store::{Content, Lease, LeasedDelivery};
+use smsc_store::{Content, LeasedDelivery};
 
 use super::account::Account;
+use crate::attempt::Attempt;
 
 /// Sends one delivery to the ESME. An error means that nothing was written.
 pub fn deliver(
-    session: &mut Session<Lease>,
+    session: &mut Session<Attempt>,
     account: &Account,
     now: Instant,
     delivery: &LeasedDelivery,
@@ -29,7 +30,7 @@ pub fn deliver(
     match delivery.content {
         Content::Message => {
             let message = message(&fields, with_tlvs);
-            session.send_sm(now, &message, &[], delivery.lease).map(drop)
+            session.send_sm(now, &message, &[], delivery.into()).map(drop)
         }
         Content::Receipt { state, error, done } => {
             let id = delivery.message_id.to_string();
@@ -58,7 +59,7 @@ pub fn deliver(
                 (true, MessageState::Delivered | MessageState::Enroute | MessageState::Accepted) => 2,
                 (true, _) => 3,
             };
-            session.send_sm(now, &receipt, &tlvs[..count], delivery.lease).map(drop)
+            session.send_sm(now, &receipt, &tlvs[..count], delivery.into()).map(drop)
         }
     }
 }

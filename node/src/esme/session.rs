@@ -18,7 +18,7 @@ use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Accepted, Holder, Lease, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
+    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
     Settlement,
 };
 
@@ -28,6 +28,7 @@ use super::deliver::deliver;
 use super::listener::Place;
 use super::refusal::Refusal;
 use super::submit::{Submitter, admit};
+use crate::attempt::Attempt;
 use crate::by_partition::ByPartition;
 use crate::puller::Puller;
 use crate::services::Services;
@@ -35,14 +36,20 @@ use crate::shutdown::Drain;
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
 use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
 
-/// When a receipt or MO message that an ESME would not take now is offered again.
-const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// Waits before a receipt or MO message that an ESME would not take is offered again; the last repeats.
+const RETRY_AFTER: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
 
 /// One connection of an ESME.
 pub struct EsmeSession {
     services: Arc<Services>,
     holder: Holder,
-    wire: Wire<Lease>,
+    wire: Wire<Attempt>,
     bound: Option<Bound>,
     submits: ByPartition<NewMessage>,
     outcomes: ByPartition<Settlement>,
@@ -89,17 +96,21 @@ impl EsmeSession {
         .start();
     }
 
-    fn handle_event(&mut self, now: Instant, event: Event<Lease>, ctx: &mut Context<Self>) {
+    fn handle_event(&mut self, now: Instant, event: Event<Attempt>, ctx: &mut Context<Self>) {
         match event {
             Event::BindRequested { kind, bind, sequence_number } => {
                 self.handle_bind(now, kind, &bind, sequence_number, ctx);
             }
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
             Event::Response { mark, status, pdu: _ } | Event::LateResponse { mark, status, pdu: _ } => {
-                self.settle(mark, outcome_of(status, self.utc));
+                let outcome = outcome_of(mark, status, self.utc);
+                if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, mark.content, &self.bound) {
+                    bound.metrics.receipts("delivered", 1);
+                }
+                self.settle(mark, outcome);
             }
             Event::Unanswered { mark } => {
-                self.settle(mark, Outcome::Unanswered { retry_at: self.utc.plus(RETRY_AFTER) });
+                self.settle(mark, Outcome::Unanswered { retry_at: retry_at(mark, self.utc) });
             }
             Event::UnbindRequested => self.wire.session.confirm_unbind(),
             Event::Closed(reason) => self.closed(reason),
@@ -224,8 +235,8 @@ impl EsmeSession {
         self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, refusal.status(), b"");
     }
 
-    fn settle(&mut self, lease: Lease, outcome: Outcome) {
-        self.outcomes.push(lease.partition, Settlement { lease, outcome });
+    fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome });
     }
 
     /// Hands over what one turn has gathered: one message per partition.
@@ -262,8 +273,8 @@ impl EsmeSession {
 
     fn closed(&mut self, reason: CloseReason) {
         let retry_at = self.utc;
-        for lease in self.wire.session.take_outstanding() {
-            self.settle(lease, Outcome::LinkLost { retry_at });
+        for attempt in self.wire.session.take_outstanding() {
+            self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         match &self.bound {
             Some(bound) => {
@@ -288,9 +299,9 @@ impl EsmeSession {
 }
 
 impl Edge for EsmeSession {
-    type Mark = Lease;
+    type Mark = Attempt;
 
-    fn wire(&mut self) -> &mut Wire<Lease> {
+    fn wire(&mut self) -> &mut Wire<Attempt> {
         &mut self.wire
     }
 
@@ -380,7 +391,7 @@ impl Handler<Leased> for EsmeSession {
         let now = Instant::now();
         for delivery in leased.items {
             if deliver(&mut self.wire.session, &account, now, &delivery).is_err() {
-                self.settle(delivery.lease, Outcome::NotSent);
+                self.settle((&delivery).into(), Outcome::NotSent);
             }
         }
     }
@@ -408,10 +419,15 @@ impl Handler<Drain> for EsmeSession {
 }
 
 /// What an ESME's answer to a receipt or MO message means for it (S51).
-fn outcome_of(status: CommandStatus, now: Timestamp) -> Outcome {
+fn outcome_of(attempt: Attempt, status: CommandStatus, now: Timestamp) -> Outcome {
     match outcome::deliver(status) {
         Meaning::Accepted => Outcome::Delivered,
-        Meaning::Retry | Meaning::Throttled | Meaning::Next => Outcome::Retry { at: now.plus(RETRY_AFTER), status },
+        Meaning::Retry | Meaning::Throttled | Meaning::Next => Outcome::Retry { at: retry_at(attempt, now), status },
         Meaning::Refused { state, error } => Outcome::Refused { status, state, error },
     }
+}
+
+fn retry_at(attempt: Attempt, now: Timestamp) -> Timestamp {
+    let index = (attempt.number.max(1) as usize - 1).min(RETRY_AFTER.len() - 1);
+    now.plus(RETRY_AFTER[index])
 }

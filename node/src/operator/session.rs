@@ -28,7 +28,8 @@ use smsc_store::{
 use super::deliver::{self, Delivered};
 use super::link::{OperatorLink, SessionEnded};
 use super::profile::Profile;
-use super::submit::{self, Attempt};
+use super::submit;
+use crate::attempt::Attempt;
 use crate::by_partition::ByPartition;
 use crate::puller::Puller;
 use crate::services::Services;
@@ -308,8 +309,7 @@ impl Handler<Leased> for OperatorSession {
         for delivery in leased.items {
             let sent = submit::submit(&self.services, &self.profile, &mut self.wire.session, now, &delivery);
             if sent.is_err() {
-                let attempt = Attempt { lease: delivery.lease, number: delivery.attempt };
-                self.settle(attempt, Outcome::NotSent);
+                self.settle((&delivery).into(), Outcome::NotSent);
                 self.free_place_behind();
             }
         }

@@ -9,19 +9,11 @@ use smsc_proto::smpp::pdu::{Pdu, SmFields};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::number::normalise;
 use smsc_router::outcome::Meaning;
-use smsc_store::{Lease, LeasedDelivery, Origin, Outcome};
+use smsc_store::{LeasedDelivery, Origin, Outcome};
 
 use super::profile::Profile;
+use crate::attempt::Attempt;
 use crate::services::Services;
-
-/// Our mark on a submit_sm: the lease, and which attempt it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt {
-    /// The lease that the outcome names.
-    pub lease: Lease,
-    /// 1 for the first: retries follow the schedule by it.
-    pub number: u32,
-}
 
 /// Sends one message to the operator. An error means that nothing was written.
 ///
@@ -59,8 +51,7 @@ pub fn submit(
         replace_if_present: 0,
         ..fields
     };
-    let mark = Attempt { lease: delivery.lease, number: delivery.attempt };
-    session.send_sm(now, &message, &[], mark).map(drop)
+    session.send_sm(now, &message, &[], delivery.into()).map(drop)
 }
 
 fn default_source(services: &Services, account: smsc_store::Name) -> Address<'_> {

@@ -165,7 +165,7 @@ impl Slab {
         let chunk = self.chunks.get_mut(&number)?;
         let delivery = chunk.slots.take(place)?;
         chunk.live -= 1;
-        let full = self.next_slot >= (number + 1) * CHUNK;
+        let full = self.next_slot / CHUNK > number;
         if full && chunk.live == 0 {
             self.by_tick.remove(&(chunk.lowest_tick, number));
             if let Some(wake) = chunk.wake {

@@ -31,6 +31,7 @@ pub(super) struct Run {
     /// What is sent.
     pub(super) template: Template,
     phase: AtomicU8,
+    interrupts: AtomicU8,
     outstanding: AtomicUsize,
     next: AtomicU64,
     count: u64,
@@ -47,6 +48,7 @@ impl Run {
             window,
             template,
             phase: AtomicU8::new(Phase::Sending as u8),
+            interrupts: AtomicU8::new(0),
             outstanding: AtomicUsize::new(0),
             next: AtomicU64::new(0),
             count,
@@ -67,6 +69,16 @@ impl Run {
     /// The next phase begins; the binds are to be woken.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Somebody is impatient.
+    pub(super) fn interrupt(&self) {
+        self.interrupts.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often somebody was: the first time ends the sending, the second the waiting.
+    pub(super) fn interrupts(&self) -> u8 {
+        self.interrupts.load(Ordering::Acquire)
     }
 
     /// Takes the numbers of up to `wanted` messages of an unpaced run: the first, and how many there are. They count as

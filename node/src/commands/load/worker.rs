@@ -99,6 +99,14 @@ async fn work(
     }
     let _ = opened.send(results);
     let Ok(Begin { schedule, first_bind }) = begin.await else { return };
+    if first_bind == 0 {
+        let run = run.clone();
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                run.interrupt();
+            }
+        });
+    }
     let mut working = JoinSet::new();
     for (index, bind) in binds.into_iter().enumerate() {
         working.spawn(bind.work(schedule.map(|schedule| schedule.cursor(first_bind + index))));

@@ -22,10 +22,8 @@ fn outcome(options: Options, arguments: &[&str]) -> Result<(), String> {
         let address = listener.local_addr().expect("it is bound").to_string();
         let all = ["receive", "--smsc", &address].into_iter().chain(arguments.iter().copied());
         let args = Cli::try_parse_from(all).expect("these arguments are right").receive;
-        let operator = SimulatedOperator::new(options);
-        tokio::spawn(operator.clone().originate());
         tokio::select! {
-            served = operator.serve_on(listener) => panic!("the operator ended: {served:?}"),
+            served = SimulatedOperator::serve(listener, options) => panic!("the operator ended: {served:?}"),
             outcome = receive(&args) => outcome,
         }
     })

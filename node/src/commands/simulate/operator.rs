@@ -73,12 +73,18 @@ impl SimulatedOperator {
         })
     }
 
-    /// Takes connections until the future is dropped; they end with it. Fails only when the listener does.
+    /// Takes connections, and makes MO messages if the options say so, until the future is dropped; connections end
+    /// with it. Fails only when the listener does.
     pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-        Self::new(options).serve_on(listener).await
+        let operator = Self::new(options);
+        let originating = async {
+            operator.clone().originate().await;
+            Ok(())
+        };
+        tokio::try_join!(operator.clone().serve_on(listener), originating).map(|_| ())
     }
 
-    /// The same for one of several listeners.
+    /// Takes connections of one of several listeners.
     pub async fn serve_on(self: Arc<Self>, listener: TcpListener) -> io::Result<()> {
         let mut sessions = JoinSet::new();
         loop {
@@ -97,7 +103,8 @@ impl SimulatedOperator {
         }
     }
 
-    /// Makes MO messages at the configured rate, for whoever is bound to receive. Never ends.
+    /// Makes MO messages at the configured rate, for whoever is bound to receive. Ends at once when the rate
+    /// is 0, else never.
     pub async fn originate(self: Arc<Self>) {
         let (rate, start) = (self.options.mo_rate, Instant::now());
         let mut ticks = tokio::time::interval(MO_TICK);

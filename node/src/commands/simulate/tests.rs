@@ -217,13 +217,7 @@ fn only_the_expected_peer_may_bind_and_only_a_transmitter_may_submit() {
 
 #[test]
 fn mo_messages_come_to_whoever_receives() {
-    with_operator(options(), |_| async move {
-        let operator = SimulatedOperator::new(Options { mo_rate: 100.0, mo_to: "72404".into(), ..options() });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound").to_string();
-        tokio::spawn(operator.clone().serve_on(listener));
-        tokio::spawn(operator.originate());
-        let endpoint = Endpoint::new(Some(&address), false, None).expect("an address");
+    with_operator(Options { mo_rate: 100.0, mo_to: "72404".into(), ..options() }, |endpoint| async move {
         let mut client = bind(&endpoint, BindKind::Receiver).await;
         let mo = delivered(&mut client, CommandStatus::ESME_ROK).await;
         let (_, fields) = delivery(&mo).expect("a deliver_sm");
