@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::config::{Config, OperatorBind};
 use crate::demo;
 use crate::esme::listener::{BoundListener, Threads};
+use crate::operator::connect::LinkTls;
 use crate::operator::link::OperatorLink;
 use crate::operator::profile::Profile;
 use crate::services::Services;
@@ -21,7 +22,6 @@ use crate::shutdown::{StopSignal, StopSignals, drain};
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
-use crate::operator::connect::LinkTls;
 use crate::tls::{SelfMade, ServerTls};
 
 /// How the node is run.
@@ -94,7 +94,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
         .collect();
     state.ready();
-    tracing::info!(event = "node.ready", node = config.node.name, "listening");
+    tracing::info!(event = "node.ready", "listening");
     if options.demo {
         demo::greet(config);
     }

@@ -14,16 +14,14 @@ const LOOPBACK_PREFIX: &str = "4676";
 /// Starts the simulated operator where the demo's configuration looks for it, on a thread of its own.
 pub fn start_operator() -> io::Result<()> {
     let address: SocketAddr = ([127, 0, 0, 1], 2875).into();
-    let listener = std::net::TcpListener::bind(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("the simulated operator cannot listen on {address}: {error}")))?;
+    let listener = std::net::TcpListener::bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("the simulated operator cannot listen on {address}: {error}"))
+    })?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("simulated-operator".into()).spawn(move || {
-        let options = Options {
-            loopback: vec![LOOPBACK_PREFIX.to_owned()],
-            announce: Announce::Nothing,
-            ..Options::default()
-        };
+        let options =
+            Options { loopback: vec![LOOPBACK_PREFIX.to_owned()], announce: Announce::Nothing, ..Options::default() };
         runtime.block_on(async {
             let served = match TcpListener::from_std(listener) {
                 Ok(listener) => SimulatedOperator::serve(listener, options).await,

@@ -342,12 +342,7 @@ impl<A: Edge> Default for Pump<A> {
 impl<A: Edge> ActorFuture<A> for Pump<A> {
     type Output = ();
 
-    fn poll(
-        self: Pin<&mut Self>,
-        actor: &mut A,
-        ctx: &mut Context<A>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, cx: &mut task::Context<'_>) -> Poll<()> {
         let pump = self.get_mut();
         let now = Instant::now();
         if pump.armed.is_some() && pump.sleep.as_mut().poll(cx).is_ready() {

@@ -106,7 +106,8 @@ impl OperatorMessageId {
         if octets.is_empty() || octets.len() > 64 {
             return None;
         }
-        let canonical = octets.len() <= 19 && octets.iter().all(u8::is_ascii_digit) && (octets[0] != b'0' || octets.len() == 1);
+        let canonical =
+            octets.len() <= 19 && octets.iter().all(u8::is_ascii_digit) && (octets[0] != b'0' || octets.len() == 1);
         Some(if canonical {
             Self::Decimal(octets.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
         } else {

@@ -168,6 +168,8 @@ mod tests {
     fn a_message_stays_when_its_route_has_no_available_operator() {
         assert_eq!(place(&[], "re-a", Reason::PassedOver, "46701234567"), None);
         assert_eq!(place(&["re-a"], "re-a", Reason::PassedOver, "46701234567"), None, "its own is back");
+        let waits_for_failover = place(&[], "re-b", Reason::PassedOver, "46701234567");
+        assert_eq!(waits_for_failover, None, "from one that is passed over to another");
     }
 
     #[test]

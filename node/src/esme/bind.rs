@@ -71,9 +71,7 @@ pub fn decide(services: &Services, peer: IpAddr, bind: &Bind) -> Decision {
             Decision::Now(Ok(account.clone()))
         }
         Some(Credential::Hash(hash)) => check_hash(services, account.clone(), hash.expose(), bind, errors),
-        Some(Credential::Password(_)) | None => {
-            Decision::Now(refused(Some(account), CommandStatus::ESME_RINVPASWD))
-        }
+        Some(Credential::Password(_)) | None => Decision::Now(refused(Some(account), CommandStatus::ESME_RINVPASWD)),
     }
 }
 

@@ -30,7 +30,7 @@ pub fn deliver(
     match delivery.content {
         Content::Message => {
             let message = message(&fields, with_tlvs);
-            session.send_sm(now, &message, &[], delivery.into()).map(drop)
+            session.send_sm(now, &message, &[], Attempt::new(delivery, now)).map(drop)
         }
         Content::Receipt { state, error, done } => {
             let id = delivery.message_id.to_string();
@@ -59,7 +59,7 @@ pub fn deliver(
                 (true, MessageState::Delivered | MessageState::Enroute | MessageState::Accepted) => 2,
                 (true, _) => 3,
             };
-            session.send_sm(now, &receipt, &tlvs[..count], delivery.into()).map(drop)
+            session.send_sm(now, &receipt, &tlvs[..count], Attempt::new(delivery, now)).map(drop)
         }
     }
 }

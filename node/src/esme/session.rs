@@ -18,8 +18,8 @@ use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
-    Settlement,
+    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle,
+    Settled, Settlement,
 };
 
 use super::account::Account;
@@ -28,7 +28,7 @@ use super::deliver::deliver;
 use super::listener::Place;
 use super::refusal::Refusal;
 use super::submit::{Submitter, admit};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
 use crate::puller::Puller;
 use crate::services::Services;
@@ -73,7 +73,13 @@ struct Bound {
 
 impl EsmeSession {
     /// Starts the actor on the current thread for a connection whose TLS handshake is done.
-    pub fn start_on(services: Arc<Services>, socket: Socket, peer: SocketAddr, place: Place, listener: ListenerMetrics) {
+    pub fn start_on(
+        services: Arc<Services>,
+        socket: Socket,
+        peer: SocketAddr,
+        place: Place,
+        listener: ListenerMetrics,
+    ) {
         let session = Session::new(services.config.session_options(Role::Mc), Instant::now());
         let options = WireOptions {
             pdu_size_max: services.config.session.pdu_size_max.as_usize(),
@@ -104,7 +110,9 @@ impl EsmeSession {
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
             Event::Response { mark, status, pdu: _ } | Event::LateResponse { mark, status, pdu: _ } => {
                 let outcome = outcome_of(mark, status, self.utc);
-                if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, mark.content, &self.bound) {
+                if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) =
+                    (&outcome, mark.content, &self.bound)
+                {
                     bound.metrics.receipts("delivered", 1);
                 }
                 self.settle(mark, outcome);
@@ -390,8 +398,9 @@ impl Handler<Leased> for EsmeSession {
         let Some(account) = self.bound.as_ref().map(|bound| bound.account.clone()) else { return };
         let now = Instant::now();
         for delivery in leased.items {
-            if deliver(&mut self.wire.session, &account, now, &delivery).is_err() {
-                self.settle((&delivery).into(), Outcome::NotSent);
+            if let Err(error) = deliver(&mut self.wire.session, &account, now, &delivery) {
+                let outcome = unsent(&self.wire.session, error);
+                self.settle(Attempt::new(&delivery, now), outcome);
             }
         }
     }

@@ -6,8 +6,8 @@ use smallvec::smallvec;
 use smsc_proto::smpp::pdu::{BindKind, SmBody, SmFields};
 use smsc_proto::time_format::read_time;
 use smsc_proto::timestamp::Timestamp;
-use smsc_router::number::normalise;
 use smsc_router::Snapshot;
+use smsc_router::number::normalise;
 use smsc_store::handle::address_hash;
 use smsc_store::{NewDelivery, NewMessage, Origin, Outbox, Peer, ReceiptRequest};
 

@@ -29,7 +29,7 @@ use super::deliver::{self, Delivered};
 use super::link::{OperatorLink, SessionEnded};
 use super::profile::Profile;
 use super::submit;
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
 use crate::puller::Puller;
 use crate::services::Services;
@@ -51,6 +51,8 @@ pub struct OperatorSession {
     bound_at: Option<Instant>,
     // UTC at the beginning of this turn.
     utc: Timestamp,
+    // When the first submit_sm left that was answered in this turn: one sample a turn is enough for the histogram.
+    answered: Option<Instant>,
     draining: bool,
     receipts: Vec<OperatorReceipt>,
     messages: ByPartition<NewMessage>,
@@ -90,6 +92,7 @@ impl OperatorSession {
             link,
             bound_at: None,
             utc: Timestamp::default(),
+            answered: None,
             draining: false,
             receipts: Vec::new(),
             messages: ByPartition::default(),
@@ -110,6 +113,7 @@ impl OperatorSession {
             }
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, &pdu),
             Event::Response { mark, status, pdu } => {
+                self.answered.get_or_insert(mark.sent);
                 self.respond_to(mark, status, pdu.as_ref());
                 self.free_place_behind();
             }
@@ -179,7 +183,12 @@ impl OperatorSession {
 
     fn closed(&mut self, reason: CloseReason) {
         let lost = self.wire.session.take_outstanding();
-        tracing::warn!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason, outstanding = lost.len());
+        if self.draining {
+            tracing::info!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason);
+        } else {
+            tracing::warn!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason, outstanding = lost.len(), "the link is lost");
+        }
+        self.metrics.closed(reason);
         let was_bound = self.bound_at.is_some();
         for attempt in lost {
             let retry_at = self.profile.retry.next(attempt.number, self.utc);
@@ -267,6 +276,9 @@ impl Edge for OperatorSession {
         self.flush(ctx);
         self.drain_if_idle(now);
         let deadline = self.pull(now, ctx);
+        if let Some(sent) = self.answered.take() {
+            self.metrics.answered(now.saturating_duration_since(sent));
+        }
         self.metrics.count(&mut self.wire.session, self.puller.in_use(), self.profile.config.window);
         deadline
     }
@@ -308,8 +320,9 @@ impl Handler<Leased> for OperatorSession {
         let now = Instant::now();
         for delivery in leased.items {
             let sent = submit::submit(&self.services, &self.profile, &mut self.wire.session, now, &delivery);
-            if sent.is_err() {
-                self.settle((&delivery).into(), Outcome::NotSent);
+            if let Err(error) = sent {
+                let outcome = unsent(&self.wire.session, error);
+                self.settle(Attempt::new(&delivery, now), outcome);
                 self.free_place_behind();
             }
         }

@@ -51,7 +51,7 @@ pub fn submit(
         replace_if_present: 0,
         ..fields
     };
-    session.send_sm(now, &message, &[], delivery.into()).map(drop)
+    session.send_sm(now, &message, &[], Attempt::new(delivery, now)).map(drop)
 }
 
 fn default_source(services: &Services, account: smsc_store::Name) -> Address<'_> {

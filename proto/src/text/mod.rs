@@ -128,7 +128,9 @@ pub fn plain_text(sm: &SmFields<'_>, default: DefaultAlphabet) -> PlainText {
                 })
             }))
         }
-        DefaultAlphabet::Latin1 | DefaultAlphabet::Ascii => PlainText::collect(octets.iter().map(|octet| char::from(*octet))),
+        DefaultAlphabet::Latin1 | DefaultAlphabet::Ascii => {
+            PlainText::collect(octets.iter().map(|octet| char::from(*octet)))
+        }
         DefaultAlphabet::Utf8 => {
             // Twenty characters take at most eighty octets.
             let octets = &octets[..octets.len().min(4 * PlainText::LENGTH_MAX)];

@@ -1,7 +1,12 @@
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 
+use smsc_proto::smpp::pdu::BindKind;
+
 use super::*;
-use crate::record::{HighMarks, RecordView};
+use crate::error::StoreError;
+use crate::record::{Base, HighMarks, RecordView};
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
 

@@ -1,5 +1,6 @@
 //! Receipts from operators: to which message they belong, and where they wait if to none yet.
 
+use smallvec::SmallVec;
 use smsc_proto::ids::OperatorMessageId;
 use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
@@ -127,7 +128,9 @@ impl Partition {
         if numbers.is_empty() {
             return;
         }
-        for number in numbers.to_vec() {
+        // Nearly always one, and taking it up changes the index.
+        let numbers: SmallVec<[u64; 4]> = numbers.iter().copied().collect();
+        for number in numbers {
             self.try_parked(now, number, batch);
         }
     }

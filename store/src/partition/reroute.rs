@@ -10,7 +10,7 @@ use super::delivery::Body;
 use super::{Batch, Partition};
 use crate::event::Event;
 use crate::lifecycle::Stage;
-use crate::messages::{Outbox, Reroute, Rerouted};
+use crate::messages::{Origin, Outbox, Reroute, Rerouted};
 use crate::outbox::{OutboxIndex, ReroutePlace};
 
 /// Entries that are not due yet belong to all outboxes: so many are looked through per message that may move.
@@ -47,12 +47,10 @@ impl Partition {
             Some(place) => return (slots, Some(place)),
             None => (Timestamp::default(), 0),
         };
-        let mut looked = 0;
-        for entry in self.not_due.range((Bound::Excluded(after), Bound::Unbounded)) {
+        for (looked, entry) in self.not_due.range((Bound::Excluded(after), Bound::Unbounded)).enumerate() {
             if slots.len() >= looks || looked >= looks * LOOKS_PER_MESSAGE {
                 return (slots, Some(ReroutePlace::NotDue { after }));
             }
-            looked += 1;
             after = *entry;
             if self.slab.get(entry.1).is_some_and(|delivery| delivery.place() == index) {
                 slots.push(entry.1);
@@ -67,7 +65,7 @@ impl Partition {
         now: Timestamp,
         slot: u64,
         from: OutboxIndex,
-        choose: &Arc<dyn Fn(crate::messages::Origin, &[u8]) -> Option<Outbox> + Send + Sync>,
+        choose: &Arc<dyn Fn(Origin, &[u8]) -> Option<Outbox> + Send + Sync>,
         batch: &mut Batch,
     ) -> bool {
         let Some(delivery) = self.slab.get(slot) else { return false };

@@ -107,6 +107,8 @@ impl ParkedReceipts {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use smsc_proto::ids::OperatorMessageId;
     use smsc_proto::message_state::MessageState;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);

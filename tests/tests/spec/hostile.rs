@@ -49,7 +49,7 @@ fn a_stream_may_be_cut_at_every_octet() {
     let bind = Pdu::Bind(BindKind::Transmitter, bind_of("demo", PASSWORD, 0x34));
     bind.encode(CommandStatus::ESME_ROK, 1, &mut octets);
     octets.extend_from_slice(&Message::to("46701234567").submit_sm(2));
-    encode_header_only(CommandId::UNBIND, CommandStatus::ESME_ROK, 3, &mut octets);
+    encode_header_only(CommandId::ENQUIRE_LINK, CommandStatus::ESME_ROK, 3, &mut octets);
     for cut in 1..octets.len() {
         let mut stream = TcpStream::connect(node.address()).unwrap();
         stream.set_nodelay(true).unwrap();

@@ -152,3 +152,14 @@ fn what_waits_for_an_operator_is_counted() {
     operator.expect_messages(5);
     node.expect_metric("smsc_queue_messages", &[LINK], 0.0);
 }
+
+#[test]
+fn a_log_for_people_has_colours_on_a_terminal_only_and_one_for_machines_is_json() {
+    let text = Configuration::new().account("demo").section("telemetry", "log_format = \"text\"").start();
+    let log = text.terminate().1;
+    assert!(!log.stdout.is_empty() && !log.stdout.contains('\x1b'), "{log:?}");
+    let json = Configuration::new().account("demo").section("telemetry", "log_format = \"json\"").start();
+    let log = json.terminate().1;
+    let is_object = |line: &str| line.starts_with('{') && line.ends_with('}');
+    assert!(!log.stdout.is_empty() && log.stdout.lines().all(is_object), "{log:?}");
+}

@@ -107,9 +107,12 @@ impl SimulatedOperator {
     /// is 0, else never.
     pub async fn originate(self: Arc<Self>) {
         let (rate, start) = (self.options.mo_rate, Instant::now());
+        if rate <= 0.0 {
+            return;
+        }
         let mut ticks = tokio::time::interval(MO_TICK);
         let (mut writer, mut made) = (Writer::new(), 0);
-        while rate > 0.0 {
+        loop {
             ticks.tick().await;
             let wanted = (start.elapsed().as_secs_f64() * rate) as u64;
             let receivers = self.receivers();

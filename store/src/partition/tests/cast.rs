@@ -405,7 +405,7 @@ pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
             let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
             let rest = (d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
             // With an operator, its name stands beside the id; where a copy was on lease meanwhile is forgotten.
-            let waits = (stage == "waits").then(|| partition.outboxes.get(d.outbox).outbox);
+            let waits = (stage == "waits" && !d.is_receipt()).then(|| partition.outboxes.get(d.outbox).outbox);
             let places = (partition.outboxes.get(d.origin).outbox, waits);
             picture.insert(slot, format!("{stage} {waiting:?} {rest:?} {places:?}"));
         }
@@ -417,6 +417,7 @@ pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
 }
 
 /// A choice for re-routing.
+#[allow(clippy::type_complexity)]
 pub(super) fn always(to: Outbox) -> Arc<dyn Fn(Origin, &[u8]) -> Option<Outbox> + Send + Sync> {
     Arc::new(move |_, _| Some(to))
 }

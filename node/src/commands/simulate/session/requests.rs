@@ -60,7 +60,6 @@ impl Session {
         let resp = BindResp {
             system_id: Bytes::from_static(b"simulator"),
             sc_interface_version: version.filter(|_| status.is_ok()),
-            ..BindResp::default()
         };
         Pdu::BindResp(kind, resp).encode(status, header.sequence_number, &mut self.connection.output);
         if self.operator.options.announce == Announce::Binds {
