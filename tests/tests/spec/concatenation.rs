@@ -58,7 +58,8 @@ fn the_parts_of_a_message_go_to_one_operator() {
     let (a, b) = (Operator::start("op-a"), Operator::start("op-b"));
     let both = "operators = [{ name = \"op-a\" }, { name = \"op-b\" }]";
     let node = Configuration::new().account("demo").operator(&a).operator(&b).route_with("", both).start();
-    (a.expect_links(1), b.expect_links(1));
+    a.expect_links(1);
+    b.expect_links(1);
     let esme = node.transmitter("demo");
     for handset in 0..20 {
         for part in parts(&POEM.repeat(5), Marking::Udh, handset) {

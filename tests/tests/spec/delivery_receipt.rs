@@ -153,7 +153,8 @@ fn receipts_come_as_they_were_asked_for() {
     let [_, [delivered, undelivered], [_, failed], [succeeded, _]] = asked;
     let mut expected = [delivered, undelivered, failed, succeeded];
     let mut receipts = expected.clone().map(|_| esme.expect_receipt().message_id);
-    (expected.sort(), receipts.sort());
+    expected.sort();
+    receipts.sort();
     assert_eq!(receipts, expected, "0 none, 1 always, 2 failure, 3 success (S36)");
     assert_eq!(esme.deliveries(), []);
 }

@@ -74,7 +74,8 @@ fn weights_share_the_numbers_and_a_number_keeps_its_operator() {
     let (a, b, configuration) = two_of_each();
     let weights = "operators = [{ name = \"op-a\", weight = 3 }, { name = \"op-b\" }]";
     let node = configuration.route_with("46", weights).start();
-    (a.expect_links(1), b.expect_links(1));
+    a.expect_links(1);
+    b.expect_links(1);
     let numbers = (0..200).map(|number| format!("467012{number:05}")).collect::<Vec<_>>();
     let messages = numbers.iter().chain(&numbers).map(|number| Message::to(number));
     node.transmitter("demo").submit_all(messages, 50, |_, answer| assert!(answer.is_ok()));
@@ -115,7 +116,8 @@ fn what_waits_for_an_operator_that_went_away_goes_another_way() {
     let (a, b, _) = two_of_each();
     a.answers(Answer::Hold);
     let node = with_failover(&a, &b);
-    (a.expect_links(1), b.expect_links(1));
+    a.expect_links(1);
+    b.expect_links(1);
     let messages = (0..20).map(|number| Message::to("46701234567").text(&format!("{number}")));
     node.transmitter("demo").submit_all(messages, 20, |_, answer| assert!(answer.is_ok()));
     a.expect_messages(10);
