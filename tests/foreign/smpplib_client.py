@@ -75,58 +75,61 @@ class Esme:
     def messages(self):
         return [pdu for pdu in self.deliveries if pdu.esm_class & 0x3C == 0x00]
 
-    def close(self):
-        self.client.unbind()
-        self.client.disconnect()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        # Whatever happened: a bind that is left behind would take the deliveries of the next one.
+        try:
+            self.client.unbind()
+        finally:
+            self.client.disconnect()
 
 
 def message_is_submitted_and_its_receipt_comes(client_class, port):
-    esme = Esme(client_class, port)
-    esme.submit("46701234567", "hello")
-    esme.wait("the response and the receipt", lambda: esme.responses and esme.receipts())
-    message_id = esme.responses[0].message_id.decode()
-    receipt = esme.receipts()[0]
-    text = receipt.short_message.decode()
-    assert message_id.isdigit(), message_id
-    assert text.startswith("id:" + message_id + " "), (message_id, text)
-    assert "stat:DELIVRD" in text, text
-    assert receipt.receipted_message_id.decode().rstrip("\0") == message_id, receipt.receipted_message_id
-    esme.close()
+    with Esme(client_class, port) as esme:
+        esme.submit("46701234567", "hello")
+        esme.wait("the response and the receipt", lambda: esme.responses and esme.receipts())
+        message_id = esme.responses[0].message_id.decode()
+        receipt = esme.receipts()[0]
+        text = receipt.short_message.decode()
+        assert message_id.isdigit(), message_id
+        assert text.startswith("id:" + message_id + " "), (message_id, text)
+        assert "stat:DELIVRD" in text, text
+        assert receipt.receipted_message_id.decode().rstrip("\0") == message_id, receipt.receipted_message_id
 
 
 def message_comes_back_from_the_handset(client_class, port):
-    esme = Esme(client_class, port)
-    esme.submit("46761234567", "there and back", source="72345")
-    esme.wait("the MO message", esme.messages)
-    message = esme.messages()[0]
-    assert message.short_message == b"there and back", message.short_message
-    assert message.source_addr == b"46761234567", message.source_addr
-    esme.close()
+    with Esme(client_class, port) as esme:
+        esme.submit("46761234567", "there and back", source="72345")
+        esme.wait("the receipt and the MO message", lambda: esme.receipts() and esme.messages())
+        message = esme.messages()[0]
+        assert message.short_message == b"there and back", message.short_message
+        assert message.source_addr == b"46761234567", message.source_addr
 
 
 def long_message_goes_in_parts(client_class, port):
     for text in (LONG[:400], EMOJI):
-        esme = Esme(client_class, port)
-        parts = esme.submit("46701234567", text)
-        assert parts > 1
-        esme.wait("all receipts", lambda: len(esme.receipts()) == parts)
-        assert len({pdu.message_id for pdu in esme.responses}) == parts
-        esme.close()
+        with Esme(client_class, port) as esme:
+            parts = esme.submit("46701234567", text)
+            assert parts > 1
+            esme.wait("all receipts", lambda: len(esme.responses) == len(esme.receipts()) == parts)
+            assert len({pdu.message_id for pdu in esme.responses}) == parts
 
 
 def receiver_gets_the_receipts_of_a_transmitter(client_class, port):
-    transmitter, receiver = Esme(client_class, port, "transmitter"), Esme(client_class, port, "receiver")
-    transmitter.submit("46701234567", "hello")
-    transmitter.wait("the response", lambda: transmitter.responses)
-    receiver.wait("the receipt", receiver.receipts)
-    assert transmitter.responses[0].message_id in receiver.receipts()[0].short_message
-    transmitter.close()
-    receiver.close()
+    with Esme(client_class, port, "transmitter") as transmitter, Esme(client_class, port, "receiver") as receiver:
+        transmitter.submit("46701234567", "hello")
+        transmitter.wait("the response", lambda: transmitter.responses)
+        receiver.wait("the receipt", receiver.receipts)
+        message_id, text = transmitter.responses[0].message_id, receiver.receipts()[0].short_message
+        assert b"id:" + message_id + b" " in text, (message_id, text)
 
 
 def wrong_password_is_refused(client_class, port):
     try:
-        Esme(client_class, port, password="wrong")
+        with Esme(client_class, port, password="wrong"):
+            pass
     except smpplib.exceptions.PDUError as error:
         assert error.args[1] == smpplib.consts.SMPP_ESME_RINVPASWD, error.args
     else:

@@ -83,3 +83,55 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::message::Message;
+    use crate::operator::receipt;
+
+    fn submitted(text: &str) -> Submitted {
+        let message = Message::to("46701234567").text(text);
+        Submitted { link: 0, sequence_number: 1, operator_message_id: "1".to_owned(), message, at: Instant::now() }
+    }
+
+    fn told(message_id: &str) -> Delivery {
+        let state = smsc_proto::message_state::MessageState::Delivered;
+        Delivery { sequence_number: 1, message: receipt(&Message::to("46701234567"), message_id, state) }
+    }
+
+    fn ledger() -> Ledger {
+        let ledger = Ledger::default();
+        ledger.accepted("1".to_owned(), "first".to_owned());
+        ledger.accepted("2".to_owned(), "second".to_owned());
+        ledger
+    }
+
+    #[test]
+    fn what_the_operator_and_the_esme_saw_once_is_in_balance() {
+        let balance = ledger().balance(&[submitted("first"), submitted("second")], &[told("1"), told("2")]);
+        assert_eq!(balance, Balance { accepted: 2, ..Balance::default() });
+    }
+
+    #[test]
+    fn what_the_operator_never_saw_is_lost_and_what_has_no_receipt_is_missed() {
+        let balance = ledger().balance(&[submitted("second")], &[told("1")]);
+        assert_eq!((balance.lost, balance.without_receipt), (vec!["1 first".to_owned()], vec!["2 second".to_owned()]));
+    }
+
+    #[test]
+    fn what_came_again_is_counted() {
+        let (first, second) = (submitted("first"), submitted("second"));
+        let balance = ledger().balance(&[first.clone(), second, first], &[told("1"), told("2"), told("2"), told("3")]);
+        assert_eq!((balance.copies, balance.receipts_repeated), (1, 1));
+        assert_eq!(balance.receipts_of_strangers, ["3"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "was given twice")]
+    fn an_id_that_is_given_twice_is_a_failure() {
+        ledger().accepted("1".to_owned(), "third".to_owned());
+    }
+}

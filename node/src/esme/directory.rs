@@ -47,6 +47,13 @@ impl Directory {
         Ok(())
     }
 
+    /// The connection is not bound any more, and will not be again.
+    pub fn unbound(&self, holder: Holder) {
+        if let Some(entry) = self.entries().get_mut(&holder) {
+            entry.account = None;
+        }
+    }
+
     /// The connection is gone.
     pub fn closed(&self, holder: Holder) {
         self.entries().remove(&holder);

@@ -23,7 +23,7 @@ use smsc_store::{
 };
 
 use super::account::Account;
-use super::bind::{self, Decision};
+use super::bind::{self, Decision, Verdict};
 use super::deliver::deliver;
 use super::listener::Place;
 use super::refusal::Refusal;
@@ -69,6 +69,15 @@ struct Bound {
     kind: BindKind,
     puller: Option<Puller>,
     metrics: SessionMetrics,
+}
+
+/// A hash was computed: the bind can be answered.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct BindDecided {
+    kind: BindKind,
+    sequence_number: u32,
+    verdict: Verdict,
 }
 
 impl EsmeSession {
@@ -142,10 +151,11 @@ impl EsmeSession {
         match bind::decide(&self.services, self.wire.peer.ip(), bind) {
             Decision::Now(verdict) => self.answer_bind(now, kind, sequence_number, verdict, ctx),
             Decision::Later(verdict) => {
-                let answer = verdict.into_actor(self).map(move |verdict, session, ctx| {
-                    session.answer_bind(Instant::now(), kind, sequence_number, verdict, ctx);
+                // By way of the mailbox: it is looked into before the pump, which then writes the answer.
+                let session = ctx.address();
+                actix::spawn(async move {
+                    session.do_send(BindDecided { kind, sequence_number, verdict: verdict.await });
                 });
-                ctx.spawn(answer);
             }
         }
     }
@@ -155,7 +165,7 @@ impl EsmeSession {
         now: Instant,
         kind: BindKind,
         sequence_number: u32,
-        verdict: Result<Arc<Account>, bind::Refused>,
+        verdict: Verdict,
         ctx: &mut Context<Self>,
     ) {
         let account = match verdict {
@@ -284,8 +294,11 @@ impl EsmeSession {
         for attempt in self.wire.session.take_outstanding() {
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
+        // The place is free from now on: whoever has our unbind_resp may bind again at once.
+        self.services.directory.unbound(self.holder);
         match &self.bound {
             Some(bound) => {
+                bound.metrics.ended();
                 bound.metrics.closed(reason);
                 tracing::info!(event = "session.close", account = %bound.account.name, peer = %self.wire.peer, ?reason);
             }
@@ -349,6 +362,14 @@ impl Actor for EsmeSession {
         if let Some(bound) = &self.bound {
             bound.metrics.ended();
         }
+    }
+}
+
+impl Handler<BindDecided> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, decided: BindDecided, ctx: &mut Context<Self>) {
+        self.answer_bind(Instant::now(), decided.kind, decided.sequence_number, decided.verdict, ctx);
     }
 }
 

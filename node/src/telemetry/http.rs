@@ -161,9 +161,10 @@ mod tests {
     use super::*;
 
     fn start() -> (HttpServer, NodeState) {
+        let recorder = metrics::install(1_000);
         let state = NodeState::default();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = HttpServer::start(anywhere, metrics::install(1_000), state.clone()).expect("a free port");
+        let server = HttpServer::start(anywhere, recorder, state.clone()).expect("a free port");
         (server, state)
     }
 

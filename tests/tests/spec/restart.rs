@@ -187,10 +187,10 @@ impl Storm {
     /// Submits until all are accepted or the node is gone: what is left.
     fn submit(&self, node: &Node, messages: Vec<Message>, kill_at: usize) -> (Vec<Esme>, Vec<Message>) {
         let shares = messages.chunks(messages.len().div_ceil(BINDS).max(1)).map(<[Message]>::to_vec);
+        let shares = shares.map(|share| (node.transceiver("demo"), share)).collect::<Vec<_>>();
         std::thread::scope(|scope| {
-            let submitters = shares.map(|share| {
-                scope.spawn(|| {
-                    let esme = node.transceiver("demo");
+            let submitters = shares.into_iter().map(|(esme, share)| {
+                scope.spawn(move || {
                     let left = esme.submit_all(share, WINDOW, |message, answer| {
                         let message_id = answer.unwrap_or_else(|status| panic!("refused with {status}"));
                         self.ledger.accepted(message_id, message.as_text());
