@@ -29,9 +29,14 @@ impl Puller {
         }
     }
 
+    /// Room in the window.
+    pub fn free(&self) -> u32 {
+        self.window.saturating_sub(self.in_use)
+    }
+
     /// How much could be pulled now; zero when nothing rings.
     pub fn wanted(&self) -> u32 {
-        if self.ringing.is_empty() { 0 } else { self.window.saturating_sub(self.in_use) }
+        if self.ringing.is_empty() { 0 } else { self.free() }
     }
 
     /// The next pull, of at most `room_max`: partition and room. In turn over the partitions that ring.
@@ -48,7 +53,7 @@ impl Puller {
     /// A pull was answered with `count` of `room`. All of it means that there may be more.
     pub fn leased(&mut self, partition: PartitionId, room: u32, count: u32) {
         self.in_use = self.in_use.saturating_sub(room - count.min(room));
-        if count >= room {
+        if count >= room && room > 0 {
             self.ring(partition);
         }
     }

@@ -139,7 +139,7 @@ pub struct Pull {
     pub outbox: Outbox,
     /// Who holds the leases: ends with [`Release`].
     pub holder: Holder,
-    /// At most so many, 1 or more.
+    /// At most so many. 0 answers a ring that the holder has no room for: another one is rung.
     pub room: u32,
     /// Who is answered.
     pub reply: Recipient<Leased>,
@@ -284,7 +284,8 @@ pub struct Settled {
     pub count: u32,
 }
 
-/// Asks to be rung when the outbox goes from empty to due, and rings at once if it is due now.
+/// Asks to be rung when the outbox goes from empty to due, and rings at once if it is due now. Of several holders as
+/// many are rung as have room for what is due, in turn. Every ring is answered with a [`Pull`].
 #[derive(Debug)]
 pub struct Register {
     /// Which outbox.

@@ -34,6 +34,8 @@ pub(crate) struct OutboxState {
     /// How far a re-routing has come.
     pub(crate) reroute: Option<ReroutePlace>,
     holders: Vec<Registration>,
+    /// Where the next ring begins to look for a holder: each has its turn.
+    next_holder: usize,
     /// Holders that have taken all there was and want to be rung.
     armed: usize,
     to_ring: bool,
@@ -44,6 +46,8 @@ struct Registration {
     ring: Recipient<Ring>,
     /// Set when the holder has pulled less than it had room for, cleared by a ring.
     armed: bool,
+    /// How much room it had left then, as far as is known; at least 1.
+    spare: u64,
 }
 
 impl OutboxState {
@@ -61,13 +65,14 @@ impl OutboxState {
             + self.count(Stage::Leased)
     }
 
-    /// The holder has emptied the outbox: it is rung at the next change.
-    pub(crate) fn emptied_by(&mut self, holder: Holder) {
-        if let Some(registration) = self.holders.iter_mut().find(|registration| registration.holder == holder)
-            && !registration.armed
-        {
-            registration.armed = true;
-            self.armed += 1;
+    /// The holder has emptied the outbox and had room for `spare` more: it is rung at the next change.
+    pub(crate) fn emptied_by(&mut self, holder: Holder, spare: u64) {
+        if let Some(registration) = self.holders.iter_mut().find(|registration| registration.holder == holder) {
+            registration.spare = spare.max(1);
+            if !registration.armed {
+                registration.armed = true;
+                self.armed += 1;
+            }
         }
     }
 }
@@ -109,6 +114,7 @@ impl Outboxes {
             waiting: 0,
             reroute: None,
             holders: Vec::new(),
+            next_holder: 0,
             armed: 0,
             to_ring: false,
         });
@@ -190,7 +196,7 @@ impl Outboxes {
         let index = self.index(outbox);
         let state = self.get_mut(index);
         state.forget(holder);
-        state.holders.push(Registration { holder, ring, armed: true });
+        state.holders.push(Registration { holder, ring, armed: true, spare: 1 });
         state.armed += 1;
         if state.count(Stage::Ready) > 0 {
             self.ring_later(index);
@@ -198,9 +204,18 @@ impl Outboxes {
         index
     }
 
-    /// Forgets a holder.
+    /// Forgets a holder; what it was rung for is for the others.
     pub(crate) fn release(&mut self, index: OutboxIndex, holder: Holder) {
         self.get_mut(index).forget(holder);
+        self.ring_others(index);
+    }
+
+    /// A holder that was rung leaves something behind (its window is full, or it is gone): others are rung for it.
+    pub(crate) fn ring_others(&mut self, index: OutboxIndex) {
+        let state = self.get(index);
+        if state.armed > 0 && state.count(Stage::Ready) > 0 {
+            self.ring_later(index);
+        }
     }
 
     /// Whether somebody waits to be rung.
@@ -208,19 +223,25 @@ impl Outboxes {
         !self.to_ring.is_empty()
     }
 
-    /// Rings every armed holder of an outbox where something has become due.
+    /// Rings, where something has become due, as many armed holders as have room for it: a thread that is woken for
+    /// nothing costs more than a message.
     pub(crate) fn ring(&mut self, partition: smsc_proto::ids::PartitionId) {
         for index in self.to_ring.drain(..) {
             let state = &mut self.list[index as usize];
             state.to_ring = false;
-            if state.count(Stage::Ready) == 0 {
-                continue;
+            let (mut due, count, first) = (state.count(Stage::Ready), state.holders.len(), state.next_holder);
+            for place in (0..count).map(|step| (first + step) % count) {
+                if due == 0 {
+                    break;
+                }
+                let registration = &mut state.holders[place];
+                if std::mem::take(&mut registration.armed) {
+                    state.armed -= 1;
+                    state.next_holder = place + 1;
+                    due = due.saturating_sub(registration.spare);
+                    registration.ring.do_send(Ring { outbox: state.outbox, partition });
+                }
             }
-            for registration in state.holders.iter_mut().filter(|registration| registration.armed) {
-                registration.armed = false;
-                registration.ring.do_send(Ring { outbox: state.outbox, partition });
-            }
-            state.armed = 0;
         }
     }
 }

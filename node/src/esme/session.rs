@@ -401,9 +401,14 @@ impl Handler<Accepted> for EsmeSession {
 impl Handler<Ring> for EsmeSession {
     type Result = ();
 
-    fn handle(&mut self, ring: Ring, _: &mut Context<Self>) {
-        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
-            puller.ring(ring.partition);
+    fn handle(&mut self, ring: Ring, ctx: &mut Context<Self>) {
+        let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) else { return };
+        puller.ring(ring.partition);
+        if puller.free() == 0 {
+            // No room for it now: another bind may have. We pull as soon as we can, all the same.
+            let reply = ctx.address().recipient();
+            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, reply };
+            self.services.store.pull(ring.partition, pull);
         }
     }
 }

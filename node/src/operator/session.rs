@@ -305,8 +305,14 @@ impl Actor for OperatorSession {
 impl Handler<Ring> for OperatorSession {
     type Result = ();
 
-    fn handle(&mut self, ring: Ring, _: &mut Context<Self>) {
+    fn handle(&mut self, ring: Ring, ctx: &mut Context<Self>) {
         self.puller.ring(ring.partition);
+        if self.puller.free() == 0 || self.throttle.ready_at(Instant::now()).is_some() {
+            // No room or no pace for it now: another link may have. We pull as soon as we can, all the same.
+            let reply = ctx.address().recipient();
+            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, reply };
+            self.services.store.pull(ring.partition, pull);
+        }
     }
 }
 

@@ -32,8 +32,9 @@ impl Partition {
         let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
         if let Some(index) = self.outboxes.find(outbox) {
             self.lease(now, index, holder, &mut leased);
-            if leased.items.len() < room as usize {
-                self.outboxes.get_mut(index).emptied_by(holder);
+            match u64::from(room).saturating_sub(leased.items.len() as u64) {
+                0 => self.outboxes.ring_others(index),
+                spare => self.outboxes.get_mut(index).emptied_by(holder, spare),
             }
         }
         batch.answers.push(Answer::Leased(reply, leased));

@@ -45,13 +45,64 @@ fn the_ring_is_repeated_only_after_the_outbox_was_emptied() {
 }
 
 #[test]
-fn every_registered_holder_is_rung() {
+fn as_many_holders_are_rung_as_there_are_messages() {
     let mut node = Node::new();
     register(&mut node, op_a(), Holder(7));
     register(&mut node, op_a(), Holder(8));
-    let command = node.accept_all(&[mt()]);
+    register(&mut node, op_a(), Holder(9));
+    let command = node.accept_all(&[mt(), mt()]);
     node.apply(command);
     assert_eq!(node.inbox().rings, [op_a(), op_a()]);
+}
+
+#[test]
+fn a_holder_with_room_for_all_is_rung_alone() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    register(&mut node, op_a(), Holder(8));
+    assert!(node.pull(op_a(), 10).is_empty());
+    let command = node.accept_all(&[mt(), mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn a_holder_without_room_passes_the_ring_on() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    register(&mut node, op_a(), Holder(8));
+    node.accept(&mt());
+    let no_room = node.pull_command(op_a(), LINK, 0);
+    node.apply(no_room);
+    let inbox = node.inbox();
+    assert!(inbox.leased.is_empty());
+    assert_eq!(inbox.rings, [op_a()]);
+}
+
+#[test]
+fn what_a_full_holder_leaves_rings_the_others() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    assert!(node.pull(op_a(), 10).is_empty());
+    register(&mut node, op_a(), Holder(8));
+    let command = node.accept_all(&[mt(), mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a()], "the first had room for both");
+    let one_only = node.pull_command(op_a(), LINK, 1);
+    node.apply(one_only);
+    assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+#[test]
+fn what_a_lost_holder_was_rung_for_rings_the_others() {
+    let mut node = Node::new();
+    register(&mut node, op_a(), LINK);
+    register(&mut node, op_a(), Holder(8));
+    let command = node.accept_all(&[mt()]);
+    node.apply(command);
+    assert_eq!(node.inbox().rings, [op_a()]);
+    node.apply(Command::Release(Release { holder: LINK }));
+    assert_eq!(node.inbox().rings, [op_a()]);
 }
 
 #[test]
