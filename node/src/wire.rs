@@ -105,12 +105,12 @@ pub struct Wire<T> {
     ending: Option<Ending>,
 }
 
-/// How far the end of a connection has come.
-enum Ending {
-    /// Octets are still to be written.
-    Flushing,
-    /// Our side is shut; what the peer still sends is thrown away until then.
-    Lingering(Instant),
+/// The end of a connection: everything is written, what the peer still sends is thrown away.
+struct Ending {
+    /// When it is over, whatever the peer does.
+    until: Instant,
+    /// Our side is shut.
+    shut: bool,
 }
 
 impl<T: Clone> Wire<T> {
@@ -194,8 +194,8 @@ impl<T: Clone> Wire<T> {
 
     /// Writes what the session has to say. `Ready` when the connection is over.
     fn poll_output(&mut self, now: Instant, cx: &mut task::Context<'_>) -> Poll<()> {
-        if let Some(Ending::Lingering(until)) = self.ending {
-            return self.poll_linger(now, until, cx);
+        if self.ending.is_some() {
+            return self.poll_ending(now, cx);
         }
         while !self.session.output().is_empty() {
             match self.socket.poll_write(cx, self.session.output()) {
@@ -219,26 +219,28 @@ impl<T: Clone> Wire<T> {
         if self.session.state() != SessionState::Closed {
             return Poll::Pending;
         }
-        match self.ending.get_or_insert(Ending::Flushing) {
-            Ending::Flushing => match self.socket.poll_shutdown(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Err(_)) => Poll::Ready(()),
-                Poll::Ready(Ok(())) => {
-                    let until = now + LINGER;
-                    self.ending = Some(Ending::Lingering(until));
-                    self.poll_linger(now, until, cx)
-                }
-            },
-            Ending::Lingering(_) => Poll::Pending,
-        }
+        self.poll_ending(now, cx)
     }
 
-    fn poll_linger(&mut self, now: Instant, until: Instant, cx: &mut task::Context<'_>) -> Poll<()> {
+    /// Shuts our side and waits for the peer's end, but not for ever.
+    fn poll_ending(&mut self, now: Instant, cx: &mut task::Context<'_>) -> Poll<()> {
+        let ending = self.ending.get_or_insert(Ending { until: now + LINGER, shut: false });
+        let until = ending.until;
+        if now >= until {
+            return Poll::Ready(());
+        }
+        if !ending.shut {
+            match self.socket.poll_shutdown(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => ending.shut = true,
+            }
+        }
         loop {
             match self.read_once(cx) {
-                Poll::Ready(Ok(count)) if count > 0 && now < until => self.received.clear(),
-                Poll::Pending if now < until => return Poll::Pending,
-                Poll::Pending | Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(count)) if count > 0 && Instant::now() < until => self.received.clear(),
+                Poll::Ready(_) => return Poll::Ready(()),
             }
         }
     }
@@ -274,15 +276,13 @@ impl<T: Clone> Wire<T> {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let lingering = match self.ending {
-            Some(Ending::Lingering(until)) => Some(until),
-            Some(Ending::Flushing) | None => None,
-        };
+        if let Some(ending) = &self.ending {
+            return Some(ending.until);
+        }
         [
             self.session.poll_timeout(),
             self.partial_since.map(|since| since + self.options.pdu_read),
             self.unsent_since.map(|since| since + self.options.write_stall),
-            lingering,
         ]
         .into_iter()
         .flatten()
