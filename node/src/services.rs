@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::Addr;
 use smsc_proto::timestamp::Timestamp;
+use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
 use smsc_store::{Holder, Name, StoreHandle};
@@ -29,6 +31,8 @@ pub struct Services {
     pub directory: Directory,
     /// Passwords that are being compared with hashes, off these threads.
     pub hash_checks: HashChecks,
+    /// When a receipt or MO message that an ESME would not take is offered again.
+    pub offer_again: RetrySchedule,
     accounts_by_system_id: HashMap<Box<[u8]>, Arc<Account>>,
     accounts_by_name: HashMap<Name, Arc<Account>>,
     clock: Mutex<Clock>,
@@ -46,6 +50,8 @@ impl Services {
             router_actor,
             directory: Directory::default(),
             hash_checks: HashChecks::default(),
+            offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
+                .expect("it holds five waits"),
             accounts_by_system_id: accounts
                 .iter()
                 .map(|account| (account.config.system_id.as_bytes().into(), account.clone()))

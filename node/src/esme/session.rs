@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
 use smsc_proto::session::{CloseReason, Event, Role, Session, SessionState};
@@ -35,15 +35,6 @@ use crate::services::Services;
 use crate::shutdown::Drain;
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
 use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
-
-/// Waits before a receipt or MO message that an ESME would not take is offered again; the last repeats.
-const RETRY_AFTER: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_secs(120),
-    Duration::from_secs(600),
-];
 
 /// One connection of an ESME.
 pub struct EsmeSession {
@@ -118,7 +109,7 @@ impl EsmeSession {
             }
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
             Event::Response { mark, status, pdu: _ } | Event::LateResponse { mark, status, pdu: _ } => {
-                let outcome = outcome_of(mark, status, self.utc);
+                let outcome = outcome_of(status, self.services.offer_again.next(mark.number, self.utc));
                 if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) =
                     (&outcome, mark.content, &self.bound)
                 {
@@ -127,7 +118,10 @@ impl EsmeSession {
                 self.settle(mark, outcome);
             }
             Event::Unanswered { mark } => {
-                self.settle(mark, Outcome::Unanswered { retry_at: retry_at(mark, self.utc) });
+                self.settle(
+                    mark,
+                    Outcome::Unanswered { retry_at: self.services.offer_again.next(mark.number, self.utc) },
+                );
             }
             Event::UnbindRequested => self.wire.session.confirm_unbind(),
             Event::Closed(reason) => self.closed(reason),
@@ -454,15 +448,10 @@ impl Handler<Drain> for EsmeSession {
 }
 
 /// What an ESME's answer to a receipt or MO message means for it (S51).
-fn outcome_of(attempt: Attempt, status: CommandStatus, now: Timestamp) -> Outcome {
+fn outcome_of(status: CommandStatus, at: Timestamp) -> Outcome {
     match outcome::deliver(status) {
         Meaning::Accepted => Outcome::Delivered,
-        Meaning::Retry | Meaning::Throttled | Meaning::Next => Outcome::Retry { at: retry_at(attempt, now), status },
+        Meaning::Retry | Meaning::Throttled | Meaning::Next => Outcome::Retry { at, status },
         Meaning::Refused { state, error } => Outcome::Refused { status, state, error },
     }
-}
-
-fn retry_at(attempt: Attempt, now: Timestamp) -> Timestamp {
-    let index = (attempt.number.max(1) as usize - 1).min(RETRY_AFTER.len() - 1);
-    now.plus(RETRY_AFTER[index])
 }
