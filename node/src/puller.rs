@@ -1,12 +1,15 @@
 //! How much of its window a session or link has given to which partition. Pure.
 //!
-//! A pull never waits in the store: a partition rings when its outbox goes from empty to due, and the holder answers
+//! A pull never waits in the store. Where a node has one partition, the whole window stands there: what becomes due is
+//! leased into it at once, and what is settled makes room again, without a word from the holder. With several partitions
+//! room must not stand in each of them: a partition rings when its outbox goes from empty to due, and the holder answers
 //! with a pull for as much as its window has room. What is asked for counts against the window at once, so what is
 //! leased never exceeds it, however many partitions ring.
 
 use std::collections::VecDeque;
 
 use smsc_proto::ids::PartitionId;
+use smsc_store::Rest;
 
 /// The window of one holder.
 #[derive(Debug)]
@@ -14,12 +17,27 @@ pub struct Puller {
     window: u32,
     in_use: u32,
     ringing: VecDeque<PartitionId>,
+    rest: Rest,
+    /// Where room stands.
+    stands_at: Option<PartitionId>,
+}
+
+/// A pull to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextPull {
+    /// From here.
+    pub partition: PartitionId,
+    /// So much.
+    pub room: u32,
+    /// What becomes of the room that is left.
+    pub rest: Rest,
 }
 
 impl Puller {
-    /// A holder that may have `window` deliveries leased at a time.
-    pub fn new(window: u32) -> Self {
-        Self { window, in_use: 0, ringing: VecDeque::new() }
+    /// A holder that may have `window` deliveries leased at a time. [`Rest::Stands`] is for one that pulls from one
+    /// partition alone.
+    pub fn new(window: u32, rest: Rest) -> Self {
+        Self { window, in_use: 0, ringing: VecDeque::new(), rest, stands_at: None }
     }
 
     /// Something is due there.
@@ -39,18 +57,21 @@ impl Puller {
         if self.ringing.is_empty() { 0 } else { self.free() }
     }
 
-    /// The next pull, of at most `room_max`: partition and room. In turn over the partitions that ring.
-    pub fn next_pull(&mut self, room_max: u32) -> Option<(PartitionId, u32)> {
+    /// The next pull, of at most `room_max`. In turn over the partitions that ring.
+    pub fn next_pull(&mut self, room_max: u32) -> Option<NextPull> {
         let room = self.wanted().min(room_max);
         if room == 0 {
             return None;
         }
         let partition = self.ringing.pop_front()?;
         self.in_use += room;
-        Some((partition, room))
+        if self.rest == Rest::Stands {
+            self.stands_at = Some(partition);
+        }
+        Some(NextPull { partition, room, rest: self.rest })
     }
 
-    /// A pull was answered with `count` of `room`. All of it means that there may be more.
+    /// Deliveries came, for which `room` of what was asked for has ended. All of it means that there may be more.
     pub fn leased(&mut self, partition: PartitionId, room: u32, count: u32) {
         self.in_use = self.in_use.saturating_sub(room - count.min(room));
         if count >= room && room > 0 {
@@ -63,15 +84,33 @@ impl Puller {
         self.in_use = self.in_use.saturating_sub(count);
     }
 
-    /// Leases held and pulls under way.
+    /// Leases held, room that stands, and pulls under way.
     pub fn in_use(&self) -> u32 {
         self.in_use
     }
 
-    /// Asks for nothing any more.
-    pub fn stop(&mut self) {
+    /// What becomes of room that is left.
+    pub fn rest(&self) -> Rest {
+        self.rest
+    }
+
+    /// From now on room stands, or it does not. Then the room that stands is to be asked back: with a pull of 0 from
+    /// the partition that is returned; it is pulled from anew.
+    pub fn set_rest(&mut self, rest: Rest) -> Option<PartitionId> {
+        self.rest = rest;
+        let recalled = if rest == Rest::Returns { self.stands_at.take() } else { None };
+        if let Some(partition) = recalled {
+            self.ring(partition);
+        }
+        recalled
+    }
+
+    /// Asks for nothing any more. Room that stands is to be asked back, as with [`set_rest`](Self::set_rest).
+    pub fn stop(&mut self) -> Option<PartitionId> {
+        let recalled = self.set_rest(Rest::Returns);
         self.window = 0;
         self.ringing.clear();
+        recalled
     }
 }
 
@@ -83,50 +122,89 @@ mod tests {
         PartitionId::new(number).expect("below 1024")
     }
 
+    fn pull(number: u16, room: u32) -> Option<NextPull> {
+        Some(NextPull { partition: partition(number), room, rest: Rest::Returns })
+    }
+
     #[test]
     fn what_is_asked_for_counts_against_the_window_at_once() {
-        let mut puller = Puller::new(10);
+        let mut puller = Puller::new(10, Rest::Returns);
         puller.ring(partition(0));
         puller.ring(partition(1));
-        assert_eq!(puller.next_pull(u32::MAX), Some((partition(0), 10)));
+        assert_eq!(puller.next_pull(u32::MAX), pull(0, 10));
         assert_eq!(puller.next_pull(u32::MAX), None);
     }
 
     #[test]
     fn what_was_not_there_is_free_for_the_next_partition() {
-        let mut puller = Puller::new(10);
+        let mut puller = Puller::new(10, Rest::Returns);
         puller.ring(partition(0));
         puller.ring(partition(1));
         puller.next_pull(u32::MAX);
         puller.leased(partition(0), 10, 4);
-        assert_eq!(puller.next_pull(u32::MAX), Some((partition(1), 6)));
+        assert_eq!(puller.next_pull(u32::MAX), pull(1, 6));
     }
 
     #[test]
     fn a_pull_that_was_filled_is_repeated_when_there_is_room_again() {
-        let mut puller = Puller::new(2);
+        let mut puller = Puller::new(2, Rest::Returns);
         puller.ring(partition(0));
         puller.next_pull(u32::MAX);
         puller.leased(partition(0), 2, 2);
         assert_eq!(puller.next_pull(u32::MAX), None);
         puller.settled(1);
-        assert_eq!(puller.next_pull(u32::MAX), Some((partition(0), 1)));
+        assert_eq!(puller.next_pull(u32::MAX), pull(0, 1));
     }
 
     #[test]
     fn a_paced_link_pulls_less_than_its_window() {
-        let mut puller = Puller::new(100);
+        let mut puller = Puller::new(100, Rest::Returns);
         puller.ring(partition(0));
-        assert_eq!(puller.next_pull(3), Some((partition(0), 3)));
+        assert_eq!(puller.next_pull(3), pull(0, 3));
         assert_eq!(puller.in_use(), 3);
     }
 
     #[test]
     fn a_stopped_holder_asks_for_nothing() {
-        let mut puller = Puller::new(10);
+        let mut puller = Puller::new(10, Rest::Returns);
         puller.ring(partition(0));
         puller.stop();
         puller.ring(partition(0));
         assert_eq!(puller.next_pull(u32::MAX), None);
+    }
+    #[test]
+    fn room_that_stands_is_pulled_once_and_used_again_and_again() {
+        let mut puller = Puller::new(10, Rest::Stands);
+        puller.ring(partition(0));
+        let whole = NextPull { partition: partition(0), room: 10, rest: Rest::Stands };
+        assert_eq!(puller.next_pull(u32::MAX), Some(whole));
+        for _ in 0..3 {
+            puller.leased(partition(0), 7, 7);
+            assert_eq!(puller.next_pull(u32::MAX), None, "what is settled makes room in the store");
+        }
+    }
+
+    #[test]
+    fn room_that_stands_comes_back_when_it_is_asked_back() {
+        let mut puller = Puller::new(10, Rest::Stands);
+        puller.ring(partition(0));
+        puller.next_pull(u32::MAX);
+        puller.leased(partition(0), 4, 4);
+        assert_eq!(puller.set_rest(Rest::Returns), Some(partition(0)));
+        puller.leased(partition(0), 6, 0);
+        assert_eq!(puller.next_pull(3), pull(0, 3), "now at a pace");
+    }
+
+    #[test]
+    fn a_holder_that_stops_holds_what_is_leased_until_it_is_settled() {
+        let mut puller = Puller::new(10, Rest::Stands);
+        puller.ring(partition(0));
+        puller.next_pull(u32::MAX);
+        puller.leased(partition(0), 4, 4);
+        assert_eq!(puller.stop(), Some(partition(0)));
+        puller.leased(partition(0), 6, 0);
+        assert_eq!(puller.in_use(), 4);
+        puller.settled(4);
+        assert_eq!(puller.in_use(), 0);
     }
 }

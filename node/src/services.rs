@@ -10,7 +10,7 @@ use smsc_proto::timestamp::Timestamp;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
-use smsc_store::{Holder, Name, StoreHandle};
+use smsc_store::{Holder, Name, Rest, StoreHandle};
 
 use crate::config::Config;
 use crate::esme::account::Account;
@@ -76,6 +76,11 @@ impl Services {
     /// UTC that never goes back: taken once per turn of a session, not per message.
     pub fn now(&self) -> Timestamp {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner).now()
+    }
+
+    /// What becomes of a holder's room for which nothing is due: it may stand where there is one partition.
+    pub fn rest(&self) -> Rest {
+        if self.store.only_partition().is_some() { Rest::Stands } else { Rest::Returns }
     }
 
     /// A holder of leases that nobody else is.

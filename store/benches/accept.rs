@@ -117,7 +117,8 @@ impl Bind {
         self.taking = true;
         let (outbox, reply) = (Outbox::Account(account()), context.address().recipient());
         let partition = self.handle.partitions().next().unwrap();
-        self.handle.pull(partition, Pull { outbox, holder: self.holder, room: self.row.window, reply });
+        self.handle
+            .pull(partition, Pull { outbox, holder: self.holder, room: self.row.window, rest: Rest::Returns, reply });
     }
 }
 
@@ -180,7 +181,7 @@ impl Handler<Leased> for Bind {
             self.taking = false;
             return;
         }
-        let settlement = |delivery: &LeasedDelivery| Settlement { lease: delivery.lease, outcome: Outcome::Delivered };
+        let settlement = |delivery: &LeasedDelivery| Settlement::new(delivery.lease, Outcome::Delivered);
         let items = leased.items.iter().map(settlement).collect();
         let reply = Some(context.address().recipient());
         self.handle.settle(leased.partition, Settle { holder: self.holder, items, reply });
@@ -211,7 +212,10 @@ impl Link {
         self.pulling = true;
         let (outbox, reply) = (Outbox::Operator(operator()), context.address().recipient());
         let partition = self.handle.partitions().next().unwrap();
-        self.handle.pull(partition, Pull { outbox, holder: self.holder, room: self.row.link_window, reply });
+        self.handle.pull(
+            partition,
+            Pull { outbox, holder: self.holder, room: self.row.link_window, rest: Rest::Returns, reply },
+        );
     }
 }
 
@@ -245,7 +249,7 @@ impl Handler<Leased> for Link {
         let first = self.tally.operator_id.fetch_add(leased.items.len() as u64, Ordering::Relaxed);
         let items = (first..).zip(&leased.items).map(|(id, delivery)| {
             let operator_message_id = Some(OperatorMessageId::Decimal(id));
-            Settlement { lease: delivery.lease, outcome: Outcome::Sent { operator_message_id, receipt_expected: true } }
+            Settlement::new(delivery.lease, Outcome::Sent { operator_message_id, receipt_expected: true })
         });
         let items: Vec<_> = items.collect();
         self.sent = (first..first + items.len() as u64).collect();

@@ -170,7 +170,13 @@ fn accept(addr: &Addr<Peers>, body: &Bytes, clock: u64) -> Command {
 }
 
 fn pull(addr: &Addr<Peers>, outbox: Outbox) -> Command {
-    Command::Pull(Pull { outbox, holder: Holder(1), room: BATCH as u32, reply: addr.clone().recipient() })
+    Command::Pull(Pull {
+        outbox,
+        holder: Holder(1),
+        room: BATCH as u32,
+        rest: Rest::Returns,
+        reply: addr.clone().recipient(),
+    })
 }
 
 fn settle(addr: &Addr<Peers>, items: Vec<Settlement>) -> Command {
@@ -191,10 +197,7 @@ fn lives(bench: &mut Bench, body: &Bytes, messages: usize) {
             .map(|leased| {
                 next_id += 1;
                 let operator_message_id = Some(OperatorMessageId::Decimal(next_id));
-                Settlement {
-                    lease: leased.lease,
-                    outcome: Outcome::Sent { operator_message_id, receipt_expected: true },
-                }
+                Settlement::new(leased.lease, Outcome::Sent { operator_message_id, receipt_expected: true })
             })
             .collect();
         bench.turn(2, |addr| settle(addr, items));
@@ -213,8 +216,7 @@ fn lives(bench: &mut Bench, body: &Bytes, messages: usize) {
         bench.turn(4, |addr| pull(addr, Outbox::Account(Name::intern("demo"))));
         let leased = bench.leased();
         assert_eq!(leased.len(), BATCH);
-        let items =
-            leased.iter().map(|leased| Settlement { lease: leased.lease, outcome: Outcome::Delivered }).collect();
+        let items = leased.iter().map(|leased| Settlement::new(leased.lease, Outcome::Delivered)).collect();
         bench.turn(5, |addr| settle(addr, items));
     }
     bench.report("whole life");

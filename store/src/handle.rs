@@ -62,6 +62,12 @@ impl StoreHandle {
         self.all().map(|(id, _)| id)
     }
 
+    /// The partition of this node, if it is the only one: holders may let their room stand there.
+    pub fn only_partition(&self) -> Option<PartitionId> {
+        let mut all = self.partitions();
+        all.next().filter(|_| all.next().is_none())
+    }
+
     /// The partition of new messages to this destination hash.
     pub fn partition_for(&self, destination: u64) -> PartitionId {
         let accepting = &self.ways.accepting;

@@ -8,10 +8,11 @@ mod ready;
 
 use actix::Recipient;
 use rustc_hash::FxHashMap;
+use smsc_proto::ids::PartitionId;
 use smsc_proto::timestamp::Timestamp;
 
 use crate::lifecycle::Stage;
-use crate::messages::{Holder, Outbox, Ring};
+use crate::messages::{Holder, Leased, Outbox, Ring};
 use crate::options::{OutboxRules, StoreOptions};
 use crate::partition::delivery::Delivery;
 use crate::partition::slab::Slab;
@@ -36,18 +37,38 @@ pub(crate) struct OutboxState {
     holders: Vec<Registration>,
     /// Where the next ring begins to look for a holder: each has its turn.
     next_holder: usize,
-    /// Holders that have taken all there was and want to be rung.
-    armed: usize,
-    to_ring: bool,
+    /// Holders whose turn it may be when something is due: those that want to be rung, and those with room that stands.
+    open: usize,
+    to_serve: bool,
 }
 
 struct Registration {
     holder: Holder,
     ring: Recipient<Ring>,
-    /// Set when the holder has pulled less than it had room for, cleared by a ring.
-    armed: bool,
-    /// How much room it had left then, as far as is known; at least 1.
-    spare: u64,
+    room: Room,
+}
+
+/// What a holder has for the next that is due.
+enum Room {
+    /// Nothing: it pulls again by itself.
+    None,
+    /// It wants to be rung. How much room it had left, as far as is known; at least 1.
+    Rung(u64),
+    /// So much stands here.
+    Stands(u32, Recipient<Leased>),
+}
+
+impl Room {
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Rung(_) | Self::Stands(1.., _))
+    }
+}
+
+/// A holder's turn at what is due.
+pub(crate) struct Turn {
+    pub(crate) holder: Holder,
+    pub(crate) room: u32,
+    pub(crate) reply: Recipient<Leased>,
 }
 
 impl OutboxState {
@@ -67,13 +88,66 @@ impl OutboxState {
 
     /// The holder has emptied the outbox and had room for `spare` more: it is rung at the next change.
     pub(crate) fn emptied_by(&mut self, holder: Holder, spare: u64) {
-        if let Some(registration) = self.holders.iter_mut().find(|registration| registration.holder == holder) {
-            registration.spare = spare.max(1);
-            if !registration.armed {
-                registration.armed = true;
-                self.armed += 1;
+        self.give(holder, Room::Rung(spare.max(1)));
+    }
+
+    /// So much room of the holder stands from now on, in all; false when it is not registered.
+    pub(crate) fn stand(&mut self, holder: Holder, room: u32, reply: Recipient<Leased>) -> bool {
+        self.give(holder, Room::Stands(room, reply)).is_some()
+    }
+
+    /// Takes what stands of a holder's room; it is not rung either.
+    pub(crate) fn take_room(&mut self, holder: Holder) -> Option<(u32, Recipient<Leased>)> {
+        match self.give(holder, Room::None)? {
+            Room::Stands(room, reply) => Some((room, reply)),
+            Room::None | Room::Rung(_) => None,
+        }
+    }
+
+    /// What was leased into a holder's room has ended: the room stands again. False when none of its room stands here.
+    pub(crate) fn room_again(&mut self, holder: Holder, count: u32) -> bool {
+        let Some(registration) = self.holders.iter_mut().find(|registration| registration.holder == holder) else {
+            return false;
+        };
+        let Room::Stands(room, _) = &mut registration.room else { return false };
+        if *room == 0 && count > 0 {
+            self.open += 1;
+        }
+        *room = room.saturating_add(count);
+        true
+    }
+
+    fn give(&mut self, holder: Holder, room: Room) -> Option<Room> {
+        let registration = self.holders.iter_mut().find(|registration| registration.holder == holder)?;
+        let (is_open, was) = (room.is_open(), std::mem::replace(&mut registration.room, room));
+        self.open = self.open + usize::from(is_open) - usize::from(was.is_open());
+        Some(was)
+    }
+
+    /// The next holder, in turn, whose room stands; those before it that want it are rung, as long as there is more due
+    /// than they have room for.
+    fn next_turn(&mut self, mut due: u64, partition: PartitionId) -> Option<Turn> {
+        let (count, first) = (self.holders.len(), self.next_holder);
+        for place in (0..count).map(|step| (first + step) % count) {
+            if due == 0 || self.open == 0 {
+                return None;
+            }
+            let registration = &mut self.holders[place];
+            if !registration.room.is_open() {
+                continue;
+            }
+            self.open -= 1;
+            self.next_holder = place + 1;
+            match std::mem::replace(&mut registration.room, Room::None) {
+                Room::Rung(spare) => {
+                    due = due.saturating_sub(spare);
+                    registration.ring.do_send(Ring { outbox: self.outbox, partition });
+                }
+                Room::Stands(room, reply) => return Some(Turn { holder: registration.holder, room, reply }),
+                Room::None => {}
             }
         }
+        None
     }
 }
 
@@ -84,7 +158,7 @@ pub(crate) struct Outboxes {
     rules: FxHashMap<Outbox, OutboxRules>,
     /// Deliveries of all outboxes by [`Stage`].
     pub(crate) totals: [u64; Stage::COUNT],
-    to_ring: Vec<OutboxIndex>,
+    to_serve: Vec<OutboxIndex>,
 }
 
 impl Outboxes {
@@ -95,7 +169,7 @@ impl Outboxes {
             by_name: FxHashMap::default(),
             rules: options.outboxes.iter().copied().collect(),
             totals: [0; Stage::COUNT],
-            to_ring: Vec::new(),
+            to_serve: Vec::new(),
         }
     }
 
@@ -115,8 +189,8 @@ impl Outboxes {
             reroute: None,
             holders: Vec::new(),
             next_holder: 0,
-            armed: 0,
-            to_ring: false,
+            open: 0,
+            to_serve: false,
         });
         index
     }
@@ -163,15 +237,15 @@ impl Outboxes {
         let index = delivery.place();
         let state = &mut self.list[index as usize];
         state.ready.push(slot, delivery.priority, delivery.due);
-        if state.armed > 0 {
-            self.ring_later(index);
+        if state.open > 0 {
+            self.serve_later(index);
         }
     }
 
-    fn ring_later(&mut self, index: OutboxIndex) {
+    fn serve_later(&mut self, index: OutboxIndex) {
         let state = &mut self.list[index as usize];
-        if !std::mem::replace(&mut state.to_ring, true) {
-            self.to_ring.push(index);
+        if !std::mem::replace(&mut state.to_serve, true) {
+            self.to_serve.push(index);
         }
     }
 
@@ -196,59 +270,45 @@ impl Outboxes {
         let index = self.index(outbox);
         let state = self.get_mut(index);
         state.forget(holder);
-        state.holders.push(Registration { holder, ring, armed: true, spare: 1 });
-        state.armed += 1;
-        if state.count(Stage::Ready) > 0 {
-            self.ring_later(index);
-        }
+        state.holders.push(Registration { holder, ring, room: Room::Rung(1) });
+        state.open += 1;
+        self.serve_others(index);
         index
     }
 
     /// Forgets a holder; what it was rung for is for the others.
     pub(crate) fn release(&mut self, index: OutboxIndex, holder: Holder) {
         self.get_mut(index).forget(holder);
-        self.ring_others(index);
+        self.serve_others(index);
     }
 
-    /// A holder that was rung leaves something behind (its window is full, or it is gone): others are rung for it.
-    pub(crate) fn ring_others(&mut self, index: OutboxIndex) {
+    /// A holder leaves something behind (its window is full, or it is gone), or has room again: who has room is served.
+    pub(crate) fn serve_others(&mut self, index: OutboxIndex) {
         let state = self.get(index);
-        if state.armed > 0 && state.count(Stage::Ready) > 0 {
-            self.ring_later(index);
+        if state.open > 0 && state.count(Stage::Ready) > 0 {
+            self.serve_later(index);
         }
     }
 
-    /// Whether somebody waits to be rung.
-    pub(crate) fn rings(&self) -> bool {
-        !self.to_ring.is_empty()
+    /// The next outbox where something has become due and somebody may have room for it.
+    pub(crate) fn next_to_serve(&mut self) -> Option<OutboxIndex> {
+        let index = self.to_serve.pop()?;
+        self.get_mut(index).to_serve = false;
+        Some(index)
     }
 
-    /// Rings, where something has become due, as many armed holders as have room for it: a thread that is woken for
-    /// nothing costs more than a message.
-    pub(crate) fn ring(&mut self, partition: smsc_proto::ids::PartitionId) {
-        for index in self.to_ring.drain(..) {
-            let state = &mut self.list[index as usize];
-            state.to_ring = false;
-            let (mut due, count, first) = (state.count(Stage::Ready), state.holders.len(), state.next_holder);
-            for place in (0..count).map(|step| (first + step) % count) {
-                if due == 0 {
-                    break;
-                }
-                let registration = &mut state.holders[place];
-                if std::mem::take(&mut registration.armed) {
-                    state.armed -= 1;
-                    state.next_holder = place + 1;
-                    due = due.saturating_sub(registration.spare);
-                    registration.ring.do_send(Ring { outbox: state.outbox, partition });
-                }
-            }
-        }
+    /// Whose turn it is at what is due. Holders that want it are rung on the way, as many as have room: a thread that
+    /// is woken for nothing costs more than a message.
+    pub(crate) fn next_turn(&mut self, index: OutboxIndex, partition: PartitionId) -> Option<Turn> {
+        let state = self.get_mut(index);
+        let due = state.count(Stage::Ready);
+        state.next_turn(due, partition)
     }
 }
 
 impl OutboxState {
     fn forget(&mut self, holder: Holder) {
         self.holders.retain(|registration| registration.holder != holder);
-        self.armed = self.holders.iter().filter(|registration| registration.armed).count();
+        self.open = self.holders.iter().filter(|registration| registration.room.is_open()).count();
     }
 }

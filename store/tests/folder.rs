@@ -130,7 +130,9 @@ fn partitions_above_the_configured_number_are_drained() {
     assert!((0..100).all(|hash: u64| store.handle.partition_for(hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)) != second));
     assert_eq!(store.find(id).len(), 1);
     let reply = store.ear.addr.clone().recipient();
-    store.handle.pull(second, Pull { outbox: operator("op-a"), holder: Holder(1), room: 5, reply });
+    store
+        .handle
+        .pull(second, Pull { outbox: operator("op-a"), holder: Holder(1), room: 5, rest: Rest::Returns, reply });
     assert_eq!(store.ear.leased()[0].message_id, id);
     store.close();
 }

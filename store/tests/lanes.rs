@@ -122,6 +122,9 @@ fn a_partition_of_another_node_takes_and_has_nothing() {
     let reply = || store.ear.addr.clone().recipient();
     let items = vec![message(1, "46701", &body())];
     assert!(store.handle.accept(other, Accept { reply: store.ear.addr.clone().recipient(), items }).is_err());
-    store.handle.pull(other, Pull { outbox: operator("op-a"), holder: Holder(1), room: 5, reply: reply() });
+    store.handle.pull(
+        other,
+        Pull { outbox: operator("op-a"), holder: Holder(1), room: 5, rest: Rest::Returns, reply: reply() },
+    );
     assert_eq!(store.ear.leased().len(), 0);
 }

@@ -18,8 +18,8 @@ use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle,
-    Settled, Settlement,
+    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring,
+    Settle, Settled, Settlement,
 };
 
 use super::account::Account;
@@ -30,7 +30,7 @@ use super::refusal::Refusal;
 use super::submit::{Submitter, admit};
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
-use crate::puller::Puller;
+use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
@@ -108,20 +108,11 @@ impl EsmeSession {
                 self.handle_bind(now, kind, &bind, sequence_number, ctx);
             }
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
-            Event::Response { mark, status, pdu: _ } | Event::LateResponse { mark, status, pdu: _ } => {
-                let outcome = outcome_of(status, self.services.offer_again.next(mark.number, self.utc));
-                if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) =
-                    (&outcome, mark.content, &self.bound)
-                {
-                    bound.metrics.receipts("delivered", 1);
-                }
-                self.settle(mark, outcome);
-            }
+            Event::Response { mark, status, pdu: _ } => self.respond_to(mark, status, false),
+            Event::LateResponse { mark, status, pdu: _ } => self.respond_to(mark, status, true),
             Event::Unanswered { mark } => {
-                self.settle(
-                    mark,
-                    Outcome::Unanswered { retry_at: self.services.offer_again.next(mark.number, self.utc) },
-                );
+                let retry_at = self.services.offer_again.next(mark.number, self.utc);
+                self.settle(mark, Outcome::Unanswered { retry_at });
             }
             Event::UnbindRequested => self.wire.session.confirm_unbind(),
             Event::Closed(reason) => self.closed(reason),
@@ -184,7 +175,8 @@ impl EsmeSession {
         let metrics = SessionMetrics::esme(account.name.as_str(), kind);
         metrics.bound(CommandStatus::ESME_ROK);
         tracing::info!(event = "session.bind", account = %account.name, bind = ?kind, peer = %self.wire.peer, status = "ESME_ROK");
-        let puller = (kind != BindKind::Transmitter).then(|| Puller::new(account.config.deliver_window));
+        let rest = self.services.rest();
+        let puller = (kind != BindKind::Transmitter).then(|| Puller::new(account.config.deliver_window, rest));
         if puller.is_some() {
             let outbox = Outbox::Account(account.name);
             let ring = ctx.address().recipient();
@@ -247,8 +239,16 @@ impl EsmeSession {
         self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, refusal.status(), b"");
     }
 
+    fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, late: bool) {
+        let outcome = outcome_of(status, self.services.offer_again.next(attempt.number, self.utc));
+        if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
+            bound.metrics.receipts("delivered", 1);
+        }
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
+    }
+
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
-        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome });
+        self.outcomes.push(attempt.lease.partition, Settlement::new(attempt.lease, outcome));
     }
 
     /// Hands over what one turn has gathered: one message per partition.
@@ -276,10 +276,10 @@ impl EsmeSession {
     fn pull(&mut self, ctx: &mut Context<Self>) {
         let Some(bound) = &mut self.bound else { return };
         let Some(puller) = &mut bound.puller else { return };
-        while let Some((partition, room)) = puller.next_pull(u32::MAX) {
+        while let Some(NextPull { partition, room, rest }) = puller.next_pull(u32::MAX) {
             let outbox = Outbox::Account(bound.account.name);
             let reply = ctx.address().recipient();
-            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, reply });
+            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
         }
     }
 
@@ -400,8 +400,8 @@ impl Handler<Ring> for EsmeSession {
         puller.ring(ring.partition);
         if puller.free() == 0 {
             // No room for it now: another bind may have. We pull as soon as we can, all the same.
-            let reply = ctx.address().recipient();
-            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, reply };
+            let (rest, reply) = (puller.rest(), ctx.address().recipient());
+            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, rest, reply };
             self.services.store.pull(ring.partition, pull);
         }
     }
@@ -439,10 +439,13 @@ impl Handler<Settled> for EsmeSession {
 impl Handler<Drain> for EsmeSession {
     type Result = ();
 
-    fn handle(&mut self, _: Drain, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
         self.draining = true;
-        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
-            puller.stop();
+        let Some(bound) = &mut self.bound else { return };
+        if let Some(partition) = bound.puller.as_mut().and_then(Puller::stop) {
+            let (outbox, reply) = (Outbox::Account(bound.account.name), ctx.address().recipient());
+            let recall = Pull { outbox, holder: self.holder, room: 0, rest: Rest::Returns, reply };
+            self.services.store.pull(partition, recall);
         }
     }
 }

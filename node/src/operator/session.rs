@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 use bytes::Bytes;
+use smsc_proto::ids::PartitionId;
 use smsc_proto::session::{CloseReason, Event, Role, SendError, Session, SessionState, VERSION_3_4};
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
@@ -22,7 +23,7 @@ use smsc_router::messages::LinkChanged;
 use smsc_router::throttle::Throttle;
 use smsc_store::{
     Accept, Accepted, Holder, Leased, NewMessage, OperatorReceipt, Outbox, Outcome, Pull, ReceiptsRecorded,
-    RecordReceipts, Register, Release, Ring, Settle, Settled, Settlement,
+    RecordReceipts, Register, Release, Rest, Ring, Settle, Settled, Settlement,
 };
 
 use super::deliver::{self, Delivered};
@@ -31,7 +32,7 @@ use super::profile::Profile;
 use super::submit;
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
-use crate::puller::Puller;
+use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
 use crate::telemetry::metrics::LinkMetrics;
@@ -83,7 +84,7 @@ impl OperatorSession {
         let session = Self {
             holder: services.new_holder(),
             wire: Wire::new(socket, peer, session, options),
-            puller: Puller::new(profile.config.window),
+            puller: Puller::new(profile.config.window, Rest::Returns),
             throttle: Throttle::new(profile.config.throughput_max, now),
             metrics: LinkMetrics::new(&profile.config.name),
             services,
@@ -114,10 +115,10 @@ impl OperatorSession {
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, &pdu),
             Event::Response { mark, status, pdu } => {
                 self.answered.get_or_insert(mark.sent);
-                self.respond_to(mark, status, pdu.as_ref());
+                self.respond_to(mark, status, pdu.as_ref(), false);
                 self.free_place_behind();
             }
-            Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref()),
+            Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref(), true),
             Event::Unanswered { mark } => {
                 self.metrics.attempts("timeout", 1);
                 let retry_at = self.profile.retry.next(mark.number, self.utc);
@@ -125,6 +126,7 @@ impl OperatorSession {
                 self.free_place_behind();
             }
             Event::UnbindRequested => {
+                // Room that still stands in the store ends with this holder.
                 self.puller.stop();
                 self.wire.session.confirm_unbind();
             }
@@ -168,17 +170,17 @@ impl OperatorSession {
         }
     }
 
-    fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, pdu: Option<&Pdu>) {
+    fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, pdu: Option<&Pdu>, late: bool) {
         let (outcome, slow_down) = submit::outcome(&self.profile, attempt, status, pdu, self.utc);
         if slow_down {
             self.throttle.slow_down(Instant::now());
         }
         self.metrics.attempts(submit::result_label(&outcome), 1);
-        self.settle(attempt, outcome);
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
-        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome });
+        self.outcomes.push(attempt.lease.partition, Settlement::new(attempt.lease, outcome));
     }
 
     fn closed(&mut self, reason: CloseReason) {
@@ -232,20 +234,40 @@ impl OperatorSession {
         }
     }
 
+    /// Whether what is due may come without being asked for: not at a pace, which is not the store's business.
+    fn rest(&self) -> Rest {
+        let takes_all = self.throttle.pace().is_none() && !self.profile.settles_behind() && !self.draining;
+        if takes_all { self.services.rest() } else { Rest::Returns }
+    }
+
+    /// Asks for room back that stands in the store.
+    fn recall(&mut self, partition: PartitionId, ctx: &mut Context<Self>) {
+        let (outbox, reply) = (Outbox::Operator(self.profile.name), ctx.address().recipient());
+        let recall = Pull { outbox, holder: self.holder, room: 0, rest: Rest::Returns, reply };
+        self.services.store.pull(partition, recall);
+    }
+
     /// Pulls as much as window and pace allow; returns when the pace allows more.
     fn pull(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
+        if let Some(partition) = self.puller.set_rest(self.rest()) {
+            self.recall(partition, ctx);
+        }
         loop {
             let wanted = self.puller.wanted();
             if wanted == 0 {
                 return None;
             }
-            let granted = u32::try_from(self.throttle.take(wanted as usize, now)).unwrap_or(wanted);
-            let Some((partition, room)) = self.puller.next_pull(granted) else {
+            let granted = match self.puller.rest() {
+                // Counted when it comes.
+                Rest::Stands => wanted,
+                Rest::Returns => u32::try_from(self.throttle.take(wanted as usize, now)).unwrap_or(wanted),
+            };
+            let Some(NextPull { partition, room, rest }) = self.puller.next_pull(granted) else {
                 return self.throttle.ready_at(now);
             };
             let outbox = Outbox::Operator(self.profile.name);
             let reply = ctx.address().recipient();
-            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, reply });
+            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
             if granted < wanted {
                 // The partition may hold more than the pace allows now.
                 self.puller.ring(partition);
@@ -279,7 +301,9 @@ impl Edge for OperatorSession {
         if let Some(sent) = self.answered.take() {
             self.metrics.answered(now.saturating_duration_since(sent));
         }
-        self.metrics.count(&mut self.wire.session, self.puller.in_use(), self.profile.config.window);
+        let window = self.profile.config.window;
+        let room = u32::try_from(self.wire.session.window_room()).unwrap_or(u32::MAX);
+        self.metrics.count(&mut self.wire.session, window.saturating_sub(room), window);
         deadline
     }
 
@@ -309,8 +333,8 @@ impl Handler<Ring> for OperatorSession {
         self.puller.ring(ring.partition);
         if self.puller.free() == 0 || self.throttle.ready_at(Instant::now()).is_some() {
             // No room or no pace for it now: another link may have. We pull as soon as we can, all the same.
-            let reply = ctx.address().recipient();
-            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, reply };
+            let (rest, reply) = (self.puller.rest(), ctx.address().recipient());
+            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, rest, reply };
             self.services.store.pull(ring.partition, pull);
         }
     }
@@ -322,8 +346,11 @@ impl Handler<Leased> for OperatorSession {
     fn handle(&mut self, leased: Leased, _: &mut Context<Self>) {
         let count = u32::try_from(leased.items.len()).unwrap_or(u32::MAX);
         self.puller.leased(leased.partition, leased.room, count);
-        self.throttle.give_back(leased.room.saturating_sub(count) as usize);
         let now = Instant::now();
+        match self.puller.rest() {
+            Rest::Stands => _ = self.throttle.take(count as usize, now),
+            Rest::Returns => self.throttle.give_back(leased.room.saturating_sub(count) as usize),
+        }
         for delivery in leased.items {
             let sent = submit::submit(&self.services, &self.profile, &mut self.wire.session, now, &delivery);
             if let Err(error) = sent {
@@ -370,9 +397,11 @@ impl Handler<ReceiptsRecorded> for OperatorSession {
 impl Handler<Drain> for OperatorSession {
     type Result = ();
 
-    fn handle(&mut self, _: Drain, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
         self.draining = true;
-        self.puller.stop();
+        if let Some(partition) = self.puller.stop() {
+            self.recall(partition, ctx);
+        }
     }
 }
 

@@ -32,7 +32,8 @@ pub struct Records {
 pub(super) enum Answer {
     Accepted(Recipient<Accepted>, Accepted),
     Leased(Recipient<Leased>, Leased),
-    Settled(Recipient<Settled>, Settled),
+    /// Whose leases ended: when room of theirs stands, it grows instead.
+    Settled(Recipient<Settled>, Settled, Holder),
     Receipts(Recipient<ReceiptsRecorded>, ReceiptsRecorded),
     Rerouted(Recipient<Rerouted>, Rerouted),
     Found(Recipient<Found>, Found),
@@ -44,7 +45,7 @@ impl Answer {
         match self {
             Self::Accepted(to, answer) => to.do_send(answer),
             Self::Leased(to, answer) => to.do_send(answer),
-            Self::Settled(to, answer) => to.do_send(answer),
+            Self::Settled(to, answer, _) => to.do_send(answer),
             Self::Receipts(to, answer) => to.do_send(answer),
             Self::Rerouted(to, answer) => to.do_send(answer),
             Self::Found(to, answer) => to.do_send(answer),

@@ -213,7 +213,7 @@ impl Partition {
         Records { first, records, keep_from: self.ledger.drop_dead() }
     }
 
-    /// The batch is durable: its answers leave, its messages become visible, outboxes ring.
+    /// The batch is durable: its answers leave, its messages become visible, and go to who has room for them.
     pub fn release(&mut self, now: Timestamp, batch: Batch) {
         let Batch { writer, answers, staged, end } = batch;
         debug_assert!(writer.is_empty(), "a batch is sealed before it is released");
@@ -228,17 +228,15 @@ impl Partition {
             }
         }
         for answer in answers {
-            answer.send();
+            match answer {
+                Answer::Settled(_, Settled { count, .. }, holder) if self.room_again(holder, count) => {}
+                answer => answer.send(),
+            }
         }
-        self.outboxes.ring(self.id);
+        self.serve(now);
         if self.spare.len() < 2 {
             self.spare.push(writer);
         }
-    }
-
-    /// Whether somebody waits to be rung: the next [`release`](Self::release), also of an empty batch, does it.
-    pub fn has_rings(&self) -> bool {
-        self.outboxes.rings()
     }
 
     /// Finds a message.

@@ -32,18 +32,18 @@ pub(super) struct Verdict {
 
 impl Partition {
     pub(super) fn settle(&mut self, now: Timestamp, settle: Settle, batch: &mut Batch) {
-        let Settle { items, reply, .. } = settle;
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        let Settle { holder, items, reply } = settle;
+        let count = u32::try_from(items.iter().filter(|settlement| !settlement.late).count()).unwrap_or(u32::MAX);
         for settlement in items {
             self.settle_one(now, settlement, batch);
         }
         if let Some(reply) = reply {
-            batch.answers.push(Answer::Settled(reply, Settled { partition: self.id, count }));
+            batch.answers.push(Answer::Settled(reply, Settled { partition: self.id, count }, holder));
         }
     }
 
     fn settle_one(&mut self, now: Timestamp, settlement: Settlement, batch: &mut Batch) {
-        let Settlement { lease, outcome } = settlement;
+        let Settlement { lease, outcome, .. } = settlement;
         let slot = lease.slot;
         let Some(delivery) = self.slab.get(slot).filter(|_| lease.partition == self.id) else {
             self.counters.stale_settlements += 1;

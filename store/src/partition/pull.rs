@@ -10,7 +10,7 @@ use super::delivery::Body;
 use super::{Batch, Partition};
 use crate::lifecycle::Stage;
 use crate::messages::*;
-use crate::outbox::OutboxIndex;
+use crate::outbox::{OutboxIndex, Turn};
 
 /// Who holds what.
 #[derive(Debug, Default)]
@@ -28,16 +28,64 @@ struct Held {
 
 impl Partition {
     pub(super) fn pull(&mut self, now: Timestamp, pull: Pull, batch: &mut Batch) {
-        let Pull { outbox, holder, room, reply } = pull;
+        let Pull { outbox, holder, room, rest, reply } = pull;
         let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
-        if let Some(index) = self.outboxes.find(outbox) {
+        let Some(index) = self.outboxes.find(outbox) else {
+            batch.answers.push(Answer::Leased(reply, leased));
+            return;
+        };
+        let stood = self.outboxes.get_mut(index).take_room(holder).map_or(0, |(room, _)| room);
+        leased.room = room.saturating_add(stood);
+        if room > 0 || rest == Rest::Stands {
             self.lease(now, index, holder, &mut leased);
-            match u64::from(room).saturating_sub(leased.items.len() as u64) {
-                0 => self.outboxes.ring_others(index),
-                spare => self.outboxes.get_mut(index).emptied_by(holder, spare),
+        }
+        let left = leased.room.saturating_sub(leased.items.len() as u32);
+        let state = self.outboxes.get_mut(index);
+        let stands = rest == Rest::Stands && state.stand(holder, left, reply.clone());
+        if stands {
+            leased.room -= left;
+        } else if room > 0 && left > 0 {
+            state.emptied_by(holder, left.into());
+        }
+        if left == 0 || room == 0 {
+            self.outboxes.serve_others(index);
+        }
+        if !stands || !leased.items.is_empty() {
+            batch.answers.push(Answer::Leased(reply, leased));
+        }
+    }
+
+    /// Hands out what has become due: into room that stands, and by rings.
+    pub(super) fn serve(&mut self, now: Timestamp) {
+        while let Some(index) = self.outboxes.next_to_serve() {
+            while let Some(Turn { holder, room, reply }) = self.outboxes.next_turn(index, self.id) {
+                let outbox = self.outboxes.get(index).outbox;
+                let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
+                self.lease(now, index, holder, &mut leased);
+                let count = leased.items.len() as u32;
+                leased.room = count;
+                if count > 0 {
+                    reply.do_send(leased);
+                }
+                self.outboxes.get_mut(index).stand(holder, room - count, reply);
+                if count == 0 {
+                    // What is ready has expired: the timer ends it.
+                    break;
+                }
             }
         }
-        batch.answers.push(Answer::Leased(reply, leased));
+    }
+
+    /// Leases of a holder have ended: their room stands again, if it stood before.
+    pub(super) fn room_again(&mut self, holder: Holder, count: u32) -> bool {
+        let Some(held) = self.leases.holders.get(&holder) else { return false };
+        let Some(index) =
+            held.outboxes.iter().copied().find(|index| self.outboxes.get_mut(*index).room_again(holder, count))
+        else {
+            return false;
+        };
+        self.outboxes.serve_others(index);
+        true
     }
 
     fn lease(&mut self, now: Timestamp, index: OutboxIndex, holder: Holder, leased: &mut Leased) {

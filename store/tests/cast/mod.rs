@@ -220,7 +220,7 @@ impl Opened {
 
     pub fn pull(&self, outbox: Outbox, room: u32) {
         let reply = self.ear.addr.clone().recipient();
-        self.handle.pull(self.partition(), Pull { outbox, holder: Holder(1), room, reply });
+        self.handle.pull(self.partition(), Pull { outbox, holder: Holder(1), room, rest: Rest::Returns, reply });
     }
 
     pub fn settle(&self, items: Vec<Settlement>) {
@@ -240,12 +240,12 @@ impl Opened {
 
 pub fn sent(lease: Lease, operator_message_id: u64) -> Settlement {
     let operator_message_id = Some(OperatorMessageId::Decimal(operator_message_id));
-    Settlement { lease, outcome: Outcome::Sent { operator_message_id, receipt_expected: true } }
+    Settlement::new(lease, Outcome::Sent { operator_message_id, receipt_expected: true })
 }
 
 /// Ends the message at once: the operator sends no receipts.
 pub fn sent_for_good(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Sent { operator_message_id: None, receipt_expected: false } }
+    Settlement::new(lease, Outcome::Sent { operator_message_id: None, receipt_expected: false })
 }
 
 /// Lets appends through one permit at a time.

@@ -37,6 +37,8 @@ pub(super) const BIND: Holder = Holder(2);
 pub(super) struct Inbox {
     pub(super) accepted: Vec<(u32, Result<MessageId, AcceptRefusal>)>,
     pub(super) leased: Vec<LeasedDelivery>,
+    /// What ended of the room that was asked for.
+    pub(super) room: u32,
     pub(super) settled: u32,
     pub(super) receipts: Vec<(u32, bool)>,
     pub(super) rerouted: Vec<Rerouted>,
@@ -64,7 +66,7 @@ macro_rules! collect {
 
 collect! {
     Accepted: |inbox, it| inbox.accepted.extend(it.items);
-    Leased: |inbox, it| inbox.leased.extend(it.items);
+    Leased: |inbox, it| { inbox.room += it.room; inbox.leased.extend(it.items) };
     Settled: |inbox, it| inbox.settled += it.count;
     ReceiptsRecorded: |inbox, it| inbox.receipts.extend(it.items);
     Rerouted: |inbox, it| inbox.rerouted.push(it);
@@ -270,7 +272,7 @@ impl Node {
     }
 
     pub(super) fn pull_command(&self, outbox: Outbox, holder: Holder, room: u32) -> Command {
-        Command::Pull(Pull { outbox, holder, room, reply: self.to() })
+        Command::Pull(Pull { outbox, holder, room, rest: Rest::Returns, reply: self.to() })
     }
 
     pub(super) fn pull(&mut self, outbox: Outbox, room: u32) -> Vec<LeasedDelivery> {
@@ -289,7 +291,7 @@ impl Node {
 
     pub(super) fn settle(&mut self, lease: Lease, outcome: Outcome) {
         let reply = Some(self.to());
-        self.apply(Command::Settle(Settle { holder: LINK, items: vec![Settlement { lease, outcome }], reply }));
+        self.apply(Command::Settle(Settle { holder: LINK, items: vec![Settlement::new(lease, outcome)], reply }));
         assert_eq!(self.inbox().settled, 1);
     }
 

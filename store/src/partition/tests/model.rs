@@ -227,7 +227,7 @@ impl World {
         let apply = |partition: &mut Partition, batch: &mut Batch| {
             partition.apply(now, accept, false, batch);
             if let Some(leased) = &leased {
-                let items = vec![Settlement { lease: leased.lease, outcome }];
+                let items = vec![Settlement::new(leased.lease, outcome)];
                 partition.apply(now, Command::Settle(Settle { holder: LINK, items, reply: None }), false, batch);
             }
         };

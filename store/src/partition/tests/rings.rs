@@ -1,4 +1,4 @@
-//! Rings: who is told that something is due, and how often.
+//! What becomes due: who is told, how often, and to whom it goes without a word.
 
 use super::cast::*;
 use crate::messages::*;
@@ -152,4 +152,76 @@ fn what_a_lost_holder_leaves_rings_the_others() {
     register(&mut node, op_a(), Holder(7));
     node.apply(Command::Release(Release { holder: LINK }));
     assert_eq!(node.inbox().rings, [op_a()]);
+}
+
+fn stand(node: &mut Node, holder: Holder, room: u32) {
+    register(node, op_a(), holder);
+    node.inbox();
+    node.apply(Command::Pull(Pull { outbox: op_a(), holder, room, rest: Rest::Stands, reply: node.to() }));
+}
+
+#[test]
+fn what_becomes_due_goes_into_room_that_stands() {
+    let mut node = Node::new();
+    stand(&mut node, LINK, 10);
+    assert!(node.inbox().leased.is_empty());
+    let command = node.accept_all(&[mt(), mt()]);
+    node.apply(command);
+    let inbox = node.inbox();
+    assert_eq!((inbox.leased.len(), inbox.rings.len()), (2, 0));
+}
+
+#[test]
+fn no_more_is_leased_than_room_stands_until_leases_are_settled() {
+    let mut node = Node::new();
+    stand(&mut node, LINK, 2);
+    let command = node.accept_all(&[mt(), mt(), mt()]);
+    node.apply(command);
+    let leased = node.inbox().leased;
+    assert_eq!(leased.len(), 2);
+    let items = vec![Settlement::new(leased[0].lease, Outcome::NotSent)];
+    node.apply(Command::Settle(Settle { holder: LINK, items, reply: Some(node.to()) }));
+    let inbox = node.inbox();
+    assert_eq!((inbox.leased.len(), inbox.settled), (1, 0), "instead of an answer");
+}
+
+#[test]
+fn a_late_response_makes_no_room() {
+    let mut node = Node::new();
+    stand(&mut node, LINK, 1);
+    let command = node.accept_all(&[mt(), mt()]);
+    node.apply(command);
+    let lease = node.inbox().leased[0].lease;
+    let outcome = Outcome::Sent { operator_message_id: None, receipt_expected: true };
+    let items = vec![Settlement { lease, outcome, late: true }];
+    node.apply(Command::Settle(Settle { holder: LINK, items, reply: Some(node.to()) }));
+    assert!(node.inbox().leased.is_empty());
+}
+
+#[test]
+fn messages_go_in_turn_to_holders_whose_room_stands() {
+    let mut node = Node::new();
+    stand(&mut node, Holder(7), 10);
+    stand(&mut node, Holder(8), 10);
+    for _ in 0..4 {
+        let command = node.accept_all(&[mt()]);
+        node.apply(command);
+    }
+    assert_eq!(node.inbox().leased.len(), 4);
+    node.apply(Command::Release(Release { holder: Holder(7) }));
+    assert_eq!(node.inbox().leased.len(), 2, "what one had goes to the other");
+}
+
+#[test]
+fn room_that_stood_comes_back_when_it_is_asked_back() {
+    let mut node = Node::new();
+    stand(&mut node, LINK, 10);
+    node.accept(&mt());
+    let recall = node.pull_command(op_a(), LINK, 0);
+    node.apply(recall);
+    let inbox = node.inbox();
+    assert_eq!((inbox.leased.len(), inbox.room), (0, 9), "one is used, nine come back");
+    node.accept(&mt());
+    let inbox = node.inbox();
+    assert!(inbox.leased.is_empty() && inbox.rings.is_empty(), "it pulls again by itself");
 }
