@@ -63,6 +63,16 @@ pub(crate) enum Side {
     AtMost,
 }
 
+impl Side {
+    /// Its name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::AtLeast => "at_least",
+            Self::AtMost => "at_most",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Measured {
@@ -174,7 +184,7 @@ pub(crate) fn median_on(fdatasync: Duration, bound_ms: f64) -> f64 {
 
 fn three_digits(value: f64) -> String {
     match value.abs() {
-        size if size >= 1_000.0 => {
+        size if size >= 999.5 => {
             let step = 10_f64.powi(size.log10().floor() as i32 - 2);
             with_commas((value / step).round() * step)
         }

@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn figures_are_read_and_holes_are_named() {
-        let loaded = read(&run()).unwrap();
+        let loaded = read(&run()).expect("it is good");
         assert_eq!((loaded.accepted(), loaded.response_ms("p50")), (Ok(10.0), Ok(1.5)));
-        assert!(loaded.node_cpu().unwrap_err().contains("/cpu_us_per_message/node"));
+        assert!(loaded.node_cpu().expect_err("it is a trouble").contains("/cpu_us_per_message/node"));
     }
 
     #[test]
@@ -111,10 +111,19 @@ mod tests {
         }
         let mut refused = run();
         refused["refused"]["ESME_RMSGQFUL"] = json!(3);
-        assert!(read(&refused).unwrap_err().contains("ESME_RMSGQFUL"));
+        assert!(read(&refused).expect_err("it is a trouble").contains("ESME_RMSGQFUL"));
         let mut missing = run();
         missing["receipts"]["missing"] = json!(2);
-        assert!(read(&missing).unwrap().with_all_receipts().unwrap_err().contains("2 receipts"));
-        assert_eq!(Loaded::read("", "error: nobody listens").unwrap_err(), "smsc load: error: nobody listens");
+        assert!(
+            read(&missing)
+                .expect("it is good")
+                .with_all_receipts()
+                .expect_err("it is a trouble")
+                .contains("2 receipts")
+        );
+        assert_eq!(
+            Loaded::read("", "error: nobody listens").expect_err("it is a trouble"),
+            "smsc load: error: nobody listens"
+        );
     }
 }

@@ -46,8 +46,8 @@ mod tests {
     #[test]
     fn a_process_knows_its_own_size_and_time() {
         let me = std::process::id();
-        assert!(resident(me).unwrap() > 100_000.0);
-        assert!(resident_max(me).unwrap() >= resident(me).unwrap() / 2.0);
+        assert!(resident(me).expect("it is good") > 100_000.0);
+        assert!(resident_max(me).expect("it is good") >= resident(me).expect("it is good") / 2.0);
         assert!(cpu(me).is_ok());
         assert!(cpu(0).is_err() && resident(0).is_err());
     }

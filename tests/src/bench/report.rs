@@ -124,8 +124,9 @@ impl Report {
         json!({
             "figure": figure.name,
             "unit": figure.unit.name(),
-            "to_reach": figure.bound(figure.reach),
-            "aim": figure.aim.map(|aim| figure.bound(aim)),
+            "side": figure.side.name(),
+            "to_reach": figure.reach,
+            "aim": figure.aim,
             "measured": value,
             "elsewhere": elsewhere,
             "verdict": self.verdict(figure),

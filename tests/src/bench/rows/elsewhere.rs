@@ -53,7 +53,7 @@ mod tests {
     fn the_cases_of_all_targets_are_added() {
         assert_eq!(cases("# counts\npdu = 1_000\nreceipt = 5\n"), Ok(1_005.0));
         assert_eq!(cases(""), Ok(0.0));
-        assert!(cases("pdu = \"many\"").unwrap_err().contains("pdu"));
+        assert!(cases("pdu = \"many\"").expect_err("it is a trouble").contains("pdu"));
         assert!(cases("pdu = ").is_err());
     }
 }
