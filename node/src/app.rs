@@ -51,6 +51,9 @@ pub fn run(config: Config, options: RunOptions) -> ExitCode {
 
 async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let recorder = metrics::install(config.telemetry.accounts_max);
+    for danger in config.dangers() {
+        tracing::warn!(event = "config.danger", key = danger.key, "{}", danger.note);
+    }
     for pending in config.without_effect() {
         tracing::warn!(event = "config.pending", key = pending.key, "{}", pending.note);
     }

@@ -29,15 +29,15 @@ pub struct Running {
     what: String,
 }
 
-/// The binary: `SMSC_BIN`, or what was built beside this test.
+/// The binary: `SMSC_BIN`, or what was built beside this program, which is a test (in a folder below) or a program itself.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SMSC_BIN") {
         return path.into();
     }
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let path = test.ancestors().nth(2).map(|folder| folder.join("smsc")).unwrap_or_default();
-    assert!(path.exists(), "{} is not there: build it with `cargo build -p smsc-node`", path.display());
-    path
+    let own = std::env::current_exe().expect("a program knows where it is");
+    let mut candidates = own.ancestors().skip(1).take(2).map(|folder| folder.join("smsc"));
+    let path = candidates.find(|path| path.is_file());
+    path.unwrap_or_else(|| panic!("there is no smsc beside {}: build it with `cargo build --workspace`", own.display()))
 }
 
 /// Runs `smsc` with these arguments until it ends.

@@ -220,8 +220,13 @@ impl Place {
 
     /// Starts a node here, and waits until it is ready.
     pub fn start_again(self) -> Node {
+        self.start_again_within(PATIENCE)
+    }
+
+    /// The same, for a node that has much to read first.
+    pub fn start_again_within(self, patience: Duration) -> Node {
         let mut process = self.launch();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         while !matches!(get(self.http.address(), "/readyz"), Ok((200, _))) {
             let log = || process.errors() + &process.output();
             assert!(Instant::now() < deadline, "the node is not ready: {}", log());

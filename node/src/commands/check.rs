@@ -39,6 +39,9 @@ fn summary(args: &Args, config: &Config) -> String {
         count(config.mo_route.len(), "MO route"),
     ];
     let mut text = format!("{file}: good: {}\n", parts.join(", "));
+    for danger in config.dangers() {
+        text.push_str(&format!("{file}: WARNING: {}: {}\n", danger.key, danger.note));
+    }
     for pending in config.without_effect() {
         text.push_str(&format!("{file}: {}: {}\n", pending.key, pending.note));
     }
@@ -67,6 +70,15 @@ mod tests {
     fn a_bad_one_is_a_usage_error() {
         assert_eq!(check("[node]\nnumber = 60\n"), ExitCode::from(2));
         assert_eq!(run(Args { file: "does-not-exist.toml".into() }), ExitCode::from(2));
+    }
+
+    #[test]
+    fn a_journal_that_keeps_nothing_is_told_loudly() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("smsc.toml");
+        std::fs::write(&file, format!("{GOOD}[store]\njournal = \"nothing\"\n")).expect("a file");
+        let text = summary(&Args { file: "smsc.toml".into() }, &Config::load(&file).expect("it may be started"));
+        assert!(text.contains("smsc.toml: WARNING: store.journal: ") && text.contains("LOST"), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod worker;
 use self::bind::Target;
 use self::run::{Phase, Run};
 use self::schedule::Schedule;
-use self::tally::Summary;
+use self::tally::{Summary, Traffic};
 use self::template::Template;
 use self::worker::{await_binds, start_pacer, start_workers};
 use super::client::addresses::Sender;
@@ -38,20 +38,24 @@ const WATCH_EVERY: Duration = Duration::from_millis(10);
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 /// How much longer than its time a paced run may send what it owes.
 const PACED_GRACE: Duration = Duration::from_millis(100);
+/// How often the binds look for messages that were not answered in time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a run of --count messages may take whose rest is never answered.
 const COUNT_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Sends many messages over many binds and measures rates and latencies.
 ///
 /// Exit 0 when messages were accepted and every receipt came. With --rate latencies count from the time that a message
-/// was to be sent, so that a stall is charged for all that it delayed. An interrupt ends the sending, a second one also
-/// the waiting; the summary comes all the same.
+/// was to be sent, so that a stall is charged for all that it delayed. A connection that is lost, also with the whole
+/// node, is made again until the run is over: what it had outstanding is counted as lost. An interrupt ends the sending, a
+/// second one also the waiting; the summary comes all the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   smsc load --duration 30s
   smsc load --binds 4 --window 10 --rate 5000 --node-pid $(pgrep -x smsc)
   smsc load --account a:secret --account b:secret --smsc 10.0.0.1:2775 --smsc 10.0.0.2:2775 --json
-  smsc load --count 100000 --receipts off")]
+  smsc load --count 100000 --receipts off
+  smsc load --idle --binds 1000 --duration 5m")]
 pub struct Args {
     /// How many binds, spread over the addresses and accounts
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -68,6 +72,9 @@ pub struct Args {
     /// How many messages to send
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// Send nothing: stay bound for --duration, answer enquire_link, and take what is delivered
+    #[arg(long, conflicts_with_all = ["rate", "count"])]
+    idle: bool,
     /// Where the message centre listens; may be repeated [default: 127.0.0.1:2775, with --tls 2776]
     #[arg(long, value_name = "HOST:PORT")]
     smsc: Vec<String>,
@@ -89,15 +96,18 @@ pub struct Args {
     /// The sender: a number, or a name of at most 11 characters
     #[arg(long, value_name = "SENDER", default_value = "load")]
     from: Sender,
-    /// The numbers written to begin with this; seven digits that count up follow
+    /// The numbers written to begin with this; seven digits that count up follow. May be repeated: taken in turn
     #[arg(long, value_name = "DIGITS", default_value = "4670", value_parser = parse_prefix)]
-    to_prefix: String,
+    to_prefix: Vec<String>,
     /// Characters of each text
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(0..=template::TEXT_MAX as i64))]
     text_length: u16,
     /// Whether to ask for receipts and wait for them; off also binds as transmitter
     #[arg(long, value_enum, default_value = "on")]
     receipts: Switch,
+    /// How long a submit_sm waits for its response before it counts as unanswered and its place is used again
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    response_timeout: Duration,
     /// How long to wait, at the end, for what is outstanding
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     drain: Duration,
@@ -162,6 +172,8 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn load(args: &Args) -> Result<Summary, String> {
+    // Ten thousand binds are more descriptors than a shell allows at first.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let targets = targets(args).map_err(|error| error.to_string())?;
     let run = Arc::new(new_run(args));
     let mut workers = start_workers(&run, targets, usize::from(args.threads))?;
@@ -184,6 +196,8 @@ fn load(args: &Args) -> Result<Summary, String> {
     workers.iter_mut().for_each(|worker| worker.start(schedule));
 
     watch(&run, args, start, &bells);
+    let unbound = binds - run.bound();
+    enter(&run, Phase::Over, &bells);
     let since = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
     let (own_cpu, node_cpu) = (since(cpu::of_process("self"), own_before), since(cpu_of_node(), node_before));
     for thread in workers.into_iter().map(|worker| worker.thread).chain(pacer) {
@@ -193,9 +207,19 @@ fn load(args: &Args) -> Result<Summary, String> {
     }
     let missing = run.receipts().map(|receipts| receipts.waiting());
     let unmatched = run.receipts().map_or(0, |receipts| receipts.unmatched());
-    let (tally, window) = (run.tally().clone(), args.window as usize);
+    let tally = run.tally().clone();
     let unsent = if args.rate > 0.0 { run.unclaimed() } else { 0 };
-    Ok(Summary { tally, binds, window, rate: args.rate, start, unsent, missing, unmatched, own_cpu, node_cpu })
+    Ok(Summary { tally, binds, unbound, load: traffic(args), start, unsent, missing, unmatched, own_cpu, node_cpu })
+}
+
+/// What was asked for.
+fn traffic(args: &Args) -> Traffic {
+    let window = args.window as usize;
+    match args.idle {
+        true => Traffic::Idle,
+        false if args.rate > 0.0 => Traffic::Paced { window, rate: args.rate },
+        false => Traffic::Flood { window },
+    }
 }
 
 fn new_run(args: &Args) -> Run {
@@ -203,13 +227,18 @@ fn new_run(args: &Args) -> Run {
         Switch::On => (BindKind::Transceiver, 1),
         Switch::Off => (BindKind::Transmitter, 0),
     };
-    let template =
-        Template::new(args.from.address(), &args.to_prefix, usize::from(args.text_length), registered_delivery);
-    Run::new(kind, args.window as usize, template, messages(args))
+    let template = |prefix: &String| {
+        Template::new(args.from.address(), prefix, usize::from(args.text_length), registered_delivery)
+    };
+    let templates = args.to_prefix.iter().map(template).collect();
+    Run::new(kind, args.window as usize, args.response_timeout, templates, messages(args))
 }
 
 /// How many messages the run has: a paced one has a number from the start, so that what it could not send is known.
 fn messages(args: &Args) -> u64 {
+    if args.idle {
+        return 0;
+    }
     let by_rate = match args.count {
         None if args.rate > 0.0 => (args.rate * sending_time(args).as_secs_f64()).round() as u64,
         _ => u64::MAX,
@@ -245,14 +274,20 @@ fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
         .collect())
 }
 
-/// Lets the run take its course: sending, draining, over.
+/// Lets the run take its course: sending, draining.
 fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
-    let mut progress = Progress::new(start);
+    let mut progress = Progress::new(start, bells.len());
+    let mut looked = start;
     // The last messages of a paced run are due at its very end.
     let send_until = start + sending_time(args) + if args.rate > 0.0 { PACED_GRACE } else { Duration::ZERO };
-    while Instant::now() < send_until && !run.is_all_claimed() && run.interrupts() == 0 {
+    let what = if args.idle { "idle" } else { "sending" };
+    while Instant::now() < send_until && (args.idle || !run.is_all_claimed()) && run.interrupts() == 0 {
         thread::sleep(WATCH_EVERY);
-        progress.show(run, "sending");
+        progress.show(run, what);
+        if looked.elapsed() >= LOOK_EVERY {
+            looked = Instant::now();
+            ring(bells);
+        }
     }
     enter(run, Phase::Draining, bells);
     let drain_until = Instant::now() + args.drain;
@@ -260,23 +295,31 @@ fn watch(run: &Run, args: &Args, start: Instant, bells: &[Arc<Notify>]) {
         // Before the first look too: a bind may be in the middle of sending.
         thread::sleep(WATCH_EVERY);
         progress.show(run, "draining");
+        if looked.elapsed() >= LOOK_EVERY {
+            looked = Instant::now();
+            ring(bells);
+        }
         let nothing_waits = run.outstanding() == 0 && run.receipts_waiting() == 0;
         if nothing_waits || Instant::now() >= drain_until || run.interrupts() > 1 {
             break;
         }
     }
-    enter(run, Phase::Over, bells);
     progress.line.clear();
 }
 
 fn enter(run: &Run, phase: Phase, bells: &[Arc<Notify>]) {
     run.enter(phase);
+    ring(bells);
+}
+
+fn ring(bells: &[Arc<Notify>]) {
     bells.iter().for_each(|bell| bell.notify_one());
 }
 
 /// The live line.
 struct Progress {
     line: LiveLine,
+    binds: usize,
     shown: Instant,
     start: Instant,
     accepted: u64,
@@ -284,8 +327,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(start: Instant) -> Self {
-        Self { line: LiveLine::new(), shown: start, start, accepted: 0, receipts: 0 }
+    fn new(start: Instant, binds: usize) -> Self {
+        Self { line: LiveLine::new(), binds, shown: start, start, accepted: 0, receipts: 0 }
     }
 
     fn show(&mut self, run: &Run, what: &str) {
@@ -301,8 +344,10 @@ impl Progress {
         let rate =
             |now: u64, before: u64| terminal::count(((now - before) as f64 / elapsed.as_secs_f64()).round() as u64);
         self.line.show(&format!(
-            "{what} {}  accepted {}/s  receipts {}/s  waiting {}  refused {}  p99 {}",
+            "{what} {}  bound {} of {}  accepted {}/s  receipts {}/s  waiting {}  refused {}  p99 {}",
             terminal::duration(now - self.start),
+            terminal::count(run.bound() as u64),
+            terminal::count(self.binds as u64),
             rate(accepted, self.accepted),
             rate(receipts, self.receipts),
             terminal::count(run.outstanding() as u64 + run.receipts_waiting()),

@@ -19,7 +19,7 @@ mod session;
 mod tests;
 
 pub use operator::{SimulatedOperator, Totals};
-pub use options::{Announce, BadRate, ErrorRate, IdForm, Options, Probability, Receipts};
+pub use options::{Announce, BadRate, ErrorRate, IdForm, Options, Probability, ReceiptShare, Receipts};
 
 use super::terminal::{self, LiveLine, complain};
 
@@ -35,7 +35,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(2);
   smsc simulate-operator --listen 127.0.0.1:2875
   smsc simulate-operator --listen 127.0.0.1:2875 --loopback 4676 --receipt-delay 2s
   smsc simulate-operator --listen 127.0.0.1:2875 --error-rate 0.01:ESME_RTHROTTLED --drop-after 10000
-  smsc simulate-operator --listen 127.0.0.1:2875 --mo-rate 10 --mo-to 72404 --receipts twice")]
+  smsc simulate-operator --listen 127.0.0.1:2875 --receipts 0.01:never --receipts 0.1:late --late-by 1m
+  smsc simulate-operator --listen 127.0.0.1:2875 --mo-rate 10 --mo-to 72404 --ids response-hex")]
 pub struct Args {
     /// Where to listen; may be given several times
     #[arg(long, value_name = "ADDR", required = true)]
@@ -49,12 +50,16 @@ pub struct Args {
     /// What its message ids look like
     #[arg(long, value_enum, default_value = "decimal")]
     ids: IdForm,
-    /// Which receipts come back: early means before the submit_sm_resp
-    #[arg(long, value_enum, default_value = "always")]
-    receipts: Receipts,
+    /// Which receipts come back: always, never, twice, early (before the submit_sm_resp), late; or a share of them, such
+    /// as 0.01:twice; may be repeated [default: always]
+    #[arg(long, value_name = "[P:]KIND")]
+    receipts: Vec<ReceiptShare>,
     /// How long after its submit_sm a receipt or looped message comes
     #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = humantime::parse_duration)]
     receipt_delay: Duration,
+    /// How much later than the others a late receipt comes
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    late_by: Duration,
     /// Messages to numbers with this prefix also come back as MO, source and destination exchanged; may be repeated
     #[arg(long, value_name = "PREFIX")]
     loopback: Vec<String>,
@@ -93,8 +98,9 @@ impl Args {
             system_id: self.system_id.clone(),
             password: self.password.clone(),
             ids: self.ids,
-            receipts: self.receipts,
+            receipts: self.receipts.clone(),
             receipt_delay: self.receipt_delay,
+            late_by: self.late_by,
             loopback: self.loopback.clone(),
             error_rates: self.error_rate.clone(),
             throttle_above: self.throttle_above,

@@ -138,8 +138,8 @@ impl Config {
 
     /// What would promise a durability that is not there must stop the start.
     fn check_not_built(&self, found: &mut Problems) {
-        let sled = self.store.journal == Journal::Sled;
-        found.unless(sled, "store.journal", "\"postgres\" is not built yet, expected \"sled\"");
+        let built = self.store.journal != Journal::Postgres;
+        found.unless(built, "store.journal", "\"postgres\" is not built yet, expected \"sled\"");
         let single = self.cluster.is_none();
         found.unless(
             single,

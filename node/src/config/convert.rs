@@ -11,7 +11,7 @@ use smsc_router::retry::RetrySchedule;
 use smsc_router::route::{MoRoute, MtRoute};
 use smsc_store::{JournalKind, Name, Outbox, OutboxRules, StoreOptions};
 
-use super::{Config, Durability, Operator, StatusMeaning};
+use super::{Config, Durability, Journal, Operator, StatusMeaning};
 
 /// How long a submit beyond the window is held back before it is refused (S17).
 const HELD_FOR: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ impl Config {
         }
     }
 
-    /// What the store is told. The journal is sled: the check refuses another.
+    /// What the store is told.
     pub fn store_options(&self) -> StoreOptions {
         let store = &self.store;
         let accounts = self.account.iter().map(|account| {
@@ -71,7 +71,11 @@ impl Config {
             data_dir: self.node.data_dir.clone(),
             node_number: self.node.number,
             partitions: store.partitions.max(1),
-            journal: JournalKind::Sled,
+            journal: match store.journal {
+                Journal::Nothing => JournalKind::Nothing,
+                // The check refuses PostgreSQL.
+                Journal::Sled | Journal::Postgres => JournalKind::Sled,
+            },
             durability: match store.durability {
                 Durability::PowerLoss => smsc_store::Durability::PowerLoss,
                 Durability::ProcessCrash => smsc_store::Durability::ProcessCrash,

@@ -12,6 +12,7 @@
 //! | `load` | file and environment become one [`Config`]; `strict` reads values without guessing |
 //! | `check` | what one key alone cannot say |
 //! | `convert` | the options of the store, the router and the sessions |
+//! | `danger` | choices that cost messages |
 //! | `pending` | keys that are read and have no effect yet |
 //! | `demo` | what runs without a file |
 
@@ -20,6 +21,7 @@ mod cdr;
 mod check;
 mod cluster;
 mod convert;
+mod danger;
 mod demo;
 mod error;
 mod http;
@@ -45,6 +47,7 @@ use serde::Deserialize;
 pub use self::account::{Account, AccountTlv, Credential, ReceiptPdu, ValidityOverMax};
 pub use self::cdr::{Cdr, CdrFormat};
 pub use self::cluster::{Cluster, ClusterTls, Drain};
+pub use self::danger::Danger;
 pub use self::error::{ConfigError, Problem};
 pub use self::http::Http;
 pub use self::listener::{Listener, ListenerTls, ProxyProtocol};

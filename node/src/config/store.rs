@@ -69,6 +69,8 @@ pub enum Journal {
     Sled,
     /// PostgreSQL with synchronous standbys.
     Postgres,
+    /// No medium at all: everything is lost with the process. For measurements only, to tell what durability costs.
+    Nothing,
 }
 
 /// What an acknowledged message survives.

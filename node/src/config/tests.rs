@@ -9,7 +9,7 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::operator_id::IdTransform;
 use smsc_router::outcome::Meaning;
 use smsc_router::route::MoDestination;
-use smsc_store::{Name, Outbox};
+use smsc_store::{JournalKind, Name, Outbox};
 
 use super::*;
 use crate::tls::SelfMade;
@@ -675,6 +675,14 @@ fn the_store_is_told_what_the_configuration_says() {
     assert_eq!(rules(Outbox::Operator(Name::intern("op-a"))).unanswered_max, 3);
     let options = load_toml(EVERY_KEY_TOML).expect("good").store_options();
     assert_eq!((options.node_number, options.partitions, options.disk_free_min), (7, 2, 5));
+}
+
+#[test]
+fn a_journal_that_keeps_nothing_is_allowed_and_called_a_danger() {
+    assert_eq!(minimal().dangers(), []);
+    let config = and("[store]\njournal = \"nothing\"").expect("it may be measured");
+    assert_eq!(config.store_options().journal, JournalKind::Nothing);
+    assert_eq!(config.dangers().first().map(|danger| danger.key), Some("store.journal"));
 }
 
 #[test]

@@ -230,6 +230,42 @@ fn load_submits_and_counts() {
 }
 
 #[test]
+fn load_goes_on_when_the_node_comes_back_and_says_what_was_lost() {
+    let (_simulator, node, _port) = simulated(&["--receipt-delay", "0s"]);
+    let address = node.address().to_string();
+    let more = ["--binds", "2", "--window", "20", "--count", "20000", "--response-timeout", "5s", "--json"];
+    let load = start(arguments("load", &address, &more));
+    expect_accepted(&node, 1_000.0);
+    let _node = node.restart();
+    let loaded = load.expect_end();
+    assert_eq!(loaded.code, Some(0), "no receipt of an accepted message is missing: {loaded:?}");
+    let said: serde_json::Value = serde_json::from_str(&loaded.stdout).unwrap();
+    let number = |name: &str| said[name].as_u64().unwrap();
+    assert_eq!((number("connections_lost"), number("reconnects"), number("not_bound")), (2, 2, 0), "{said}");
+    assert_eq!(number("accepted") + number("lost"), 20_000, "{said}");
+}
+
+/// Waits until that node has accepted so many messages, or more.
+fn expect_accepted(node: &Node, count: f64) {
+    let deadline = Instant::now() + PATIENCE;
+    while node.metric("smsc_messages_accepted_total", &[("account", "demo")]) < count {
+        assert!(Instant::now() < deadline, "{count} messages should be accepted");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn idle_binds_answer_enquire_link_and_stay() {
+    let operator = Operator::start("op-a");
+    let node = usual(&operator).section("session", "enquire_link = \"200ms\"").start();
+    let loaded = smsc(arguments("load", &node.address().to_string(), &["--idle", "--binds", "3", "--duration", "2s"]));
+    assert_eq!(loaded.code, Some(0), "{loaded:?}");
+    let answered = [("side", "esme"), ("direction", "in"), ("command", "enquire_link_resp")];
+    assert!(node.metric("smsc_pdu_responses_total", &answered) >= 6.0, "each of them twice or more: {loaded:?}");
+    assert_eq!(node.metric("smsc_enquire_link_timeouts_total", &[]), 0.0);
+}
+
+#[test]
 fn load_fails_when_nobody_is_there() {
     let nobody = Port::take();
     let loaded = smsc(arguments("load", &nobody.address().to_string(), &["--count", "10"]));

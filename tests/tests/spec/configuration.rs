@@ -122,6 +122,18 @@ fn keys_without_effect_are_named_and_do_not_stop_the_start() {
 }
 
 #[test]
+fn a_journal_that_keeps_nothing_is_called_so_by_the_check_and_at_the_start() {
+    let checked = check("smsc.toml", &format!("{GOOD}\n[store]\njournal = \"nothing\"\n"));
+    assert_eq!(checked.code, Some(0));
+    assert!(checked.stdout.contains("WARNING: store.journal"), "{checked:?}");
+
+    let node = Configuration::new().account("demo").section("store", "journal = \"nothing\"").start();
+    let (_, ended) = node.terminate();
+    let log = ended.stdout + &ended.stderr;
+    assert!(log.contains("WARN") && log.contains("EVERY MESSAGE IS LOST"), "{log}");
+}
+
+#[test]
 fn a_node_with_a_bad_configuration_ends_before_it_binds_a_port() {
     let bad = Configuration::new().account("demo").route("46", "nobody");
     let place = bad.place();

@@ -52,8 +52,17 @@ pub(super) struct LoadBind {
     bell: Arc<Notify>,
     cursor: Option<Cursor>,
     connection: Connection,
-    outstanding: Ring<Instant>,
+    outstanding: Ring<Sent>,
     unbound: bool,
+}
+
+/// A message that waits for its response.
+#[derive(Clone, Copy)]
+struct Sent {
+    /// From when its latency counts.
+    due: Instant,
+    /// When it left.
+    at: Instant,
 }
 
 impl LoadBind {
@@ -62,6 +71,7 @@ impl LoadBind {
         let connection = connect(&run, &target).await?;
         // The bind had 1.
         let outstanding = Ring::new(run.window, 2);
+        run.came();
         Ok(Self { run, target, bell, cursor: None, connection, outstanding, unbound: false })
     }
 
@@ -75,17 +85,19 @@ impl LoadBind {
     pub(super) async fn work(mut self, cursor: Option<Cursor>) {
         self.cursor = cursor;
         while self.run.phase() != Phase::Over {
-            // Why it was lost does not matter here: what was outstanding is counted as unanswered.
+            // Why it was lost does not matter here.
             let _ = self.until_lost().await;
             if self.run.phase() == Phase::Over {
                 break;
             }
-            self.count_outstanding_as_unanswered();
+            self.count_outstanding_as_lost();
             if !self.reconnect().await {
                 return;
             }
         }
-        self.count_outstanding_as_unanswered();
+        // The run waits for them no longer.
+        let unanswered = self.forget_outstanding();
+        self.run.tally().unanswered += unanswered;
         self.unbind().await;
     }
 
@@ -102,7 +114,7 @@ impl LoadBind {
             match self.turn(rung).await? {
                 Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Some(_) => self.take_in()?,
-                None => {}
+                None => self.give_up_unanswered(),
             }
         }
     }
@@ -136,8 +148,8 @@ impl LoadBind {
         let Some(cursor) = &mut self.cursor else {
             let (first, count) = self.run.claim(self.outstanding.room());
             for number in first..first + count as u64 {
-                let sequence_number = self.outstanding.push(now);
-                self.run.template.write(sequence_number, number, &mut self.connection.output);
+                let sequence_number = self.outstanding.push(Sent { due: now, at: now });
+                self.run.write(sequence_number, number, &mut self.connection.output);
             }
             return;
         };
@@ -148,8 +160,8 @@ impl LoadBind {
             }
             cursor.advance();
             // Measured from when it was due, not from now: waiting for the window is the message centre's doing.
-            let sequence_number = self.outstanding.push(due);
-            self.run.template.write(sequence_number, number, &mut self.connection.output);
+            let sequence_number = self.outstanding.push(Sent { due, at: now });
+            self.run.write(sequence_number, number, &mut self.connection.output);
         }
     }
 
@@ -185,8 +197,8 @@ impl LoadBind {
         let Header { command_id, command_status, sequence_number, .. } = frame.header;
         match command_id {
             CommandId::SUBMIT_SM_RESP | CommandId::GENERIC_NACK => {
-                let Some(submitted) = self.outstanding.take(sequence_number) else { return };
-                batch.response(submitted, command_id, command_status, frame.body);
+                let Some(sent) = self.outstanding.take(sequence_number) else { return };
+                batch.response(sent.due, command_id, command_status, frame.body);
             }
             CommandId::DELIVER_SM => {
                 batch.delivery(frame.body);
@@ -198,6 +210,7 @@ impl LoadBind {
                 self.connection.output.extend_from_slice(&[0]);
             }
             CommandId::ENQUIRE_LINK | CommandId::UNBIND => {
+                batch.tally.enquire_links += u64::from(command_id == CommandId::ENQUIRE_LINK);
                 // After an unbind the message centre closes the connection, and it is made again.
                 self.unbound |= command_id == CommandId::UNBIND;
                 encode_header_only(
@@ -217,13 +230,34 @@ impl LoadBind {
         }
     }
 
-    fn count_outstanding_as_unanswered(&mut self) {
-        let lost = self.outstanding.outstanding();
-        self.outstanding = Ring::new(self.run.window, 2);
-        if lost > 0 {
-            self.run.tally().unanswered += lost as u64;
-            self.run.settled(lost);
+    /// What waits too long for its response gives its place back.
+    fn give_up_unanswered(&mut self) {
+        let now = Instant::now();
+        let mut unanswered = 0;
+        while self.outstanding.oldest().is_some_and(|sent| now.duration_since(sent.at) > self.run.response_timeout) {
+            self.outstanding.take_oldest();
+            unanswered += 1;
         }
+        if unanswered > 0 {
+            self.run.tally().unanswered += unanswered as u64;
+            self.run.settled(unanswered);
+        }
+    }
+
+    /// The connection is gone, and with it the answers.
+    fn count_outstanding_as_lost(&mut self) {
+        self.run.went();
+        let lost = self.forget_outstanding();
+        let mut tally = self.run.tally();
+        tally.lost += lost;
+        tally.connections_lost += 1;
+    }
+
+    fn forget_outstanding(&mut self) -> u64 {
+        let forgotten = self.outstanding.outstanding();
+        self.outstanding = Ring::new(self.run.window, 2);
+        self.run.settled(forgotten);
+        forgotten as u64
     }
 
     /// Until it is bound again, or the run is over.
@@ -236,6 +270,7 @@ impl LoadBind {
             if let Ok(connection) = connect(&self.run, &self.target).await {
                 self.connection = connection;
                 self.unbound = false;
+                self.run.came();
                 self.run.tally().reconnects += 1;
                 return true;
             }

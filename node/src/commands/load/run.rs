@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use bytes::BytesMut;
 use smsc_proto::smpp::pdu::BindKind;
 
 use super::receipts::Receipts;
@@ -28,8 +30,10 @@ pub(super) struct Run {
     pub(super) kind: BindKind,
     /// The window of each bind.
     pub(super) window: usize,
-    /// What is sent.
-    pub(super) template: Template,
+    /// How long a message waits for its response.
+    pub(super) response_timeout: Duration,
+    templates: Vec<Template>,
+    bound: AtomicUsize,
     phase: AtomicU8,
     interrupts: AtomicU8,
     outstanding: AtomicUsize,
@@ -40,13 +44,21 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// A run of at most `count` messages.
-    pub(super) fn new(kind: BindKind, window: usize, template: Template, count: u64) -> Self {
+    /// A run of at most `count` messages, written by the templates in turn (at least one).
+    pub(super) fn new(
+        kind: BindKind,
+        window: usize,
+        response_timeout: Duration,
+        templates: Vec<Template>,
+        count: u64,
+    ) -> Self {
         let receipts = (kind != BindKind::Transmitter).then(|| Mutex::new(Receipts::new()));
         Self {
             kind,
             window,
-            template,
+            response_timeout,
+            templates,
+            bound: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Sending as u8),
             interrupts: AtomicU8::new(0),
             outstanding: AtomicUsize::new(0),
@@ -55,6 +67,27 @@ impl Run {
             tally: Mutex::new(Tally::new()),
             receipts,
         }
+    }
+
+    /// Appends message `number`.
+    pub(super) fn write(&self, sequence_number: u32, number: u64, out: &mut BytesMut) {
+        let templates = self.templates.len() as u64;
+        self.templates[(number % templates) as usize].write(sequence_number, number / templates, out);
+    }
+
+    /// A bind is bound.
+    pub(super) fn came(&self) {
+        self.bound.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A bind is lost.
+    pub(super) fn went(&self) {
+        self.bound.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many are bound.
+    pub(super) fn bound(&self) -> usize {
+        self.bound.load(Ordering::Acquire)
     }
 
     /// Where it is.
@@ -149,7 +182,8 @@ mod tests {
 
     #[test]
     fn no_more_messages_are_claimed_than_the_run_has() {
-        let run = Run::new(BindKind::Transceiver, 10, Template::new(Address::default(), "46", 1, 1), 25);
+        let templates = vec![Template::new(Address::default(), "46", 1, 1)];
+        let run = Run::new(BindKind::Transceiver, 10, Duration::from_secs(30), templates, 25);
         assert_eq!(run.claim(10), (0, 10));
         assert_eq!(run.claim(10), (10, 10));
         assert!(!run.is_all_claimed());

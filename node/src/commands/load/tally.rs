@@ -22,9 +22,15 @@ pub(super) struct Tally {
     pub(super) receipts: u64,
     /// MO messages that came by.
     pub(super) mo: u64,
-    /// submit_sm whose connection was lost before they were answered, or that were not answered at the end.
+    /// submit_sm whose connection was lost before they were answered: accepted or not, nobody here knows.
+    pub(super) lost: u64,
+    /// submit_sm that were not answered in time, or not before the end.
     pub(super) unanswered: u64,
-    /// Connections that were lost and made again.
+    /// enquire_link that were answered.
+    pub(super) enquire_links: u64,
+    /// Connections that were lost.
+    pub(super) connections_lost: u64,
+    /// Those that were made again.
     pub(super) reconnects: u64,
     /// When the last response came.
     pub(super) last_response: Option<Instant>,
@@ -47,7 +53,10 @@ impl Tally {
             accepted: 0,
             receipts: 0,
             mo: 0,
+            lost: 0,
             unanswered: 0,
+            enquire_links: 0,
+            connections_lost: 0,
             reconnects: 0,
             last_response: None,
             last_receipt: None,
@@ -102,6 +111,51 @@ fn add_to<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, more: u64) {
     }
 }
 
+/// What a run was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Traffic {
+    /// As many messages as the windows allow.
+    Flood {
+        /// The window of each bind.
+        window: usize,
+    },
+    /// A steady rate.
+    Paced {
+        /// The window of each bind.
+        window: usize,
+        /// Messages a second.
+        rate: f64,
+    },
+    /// No messages.
+    Idle,
+}
+
+impl Traffic {
+    fn text(self, binds: usize) -> String {
+        let binds = terminal::counted(binds as u64, "bind");
+        match self {
+            Self::Flood { window } => format!("{binds}, window {window}, as fast as it goes"),
+            Self::Paced { window, rate } => format!("{binds}, window {window}, {}/s", terminal::count(rate as u64)),
+            Self::Idle => format!("{binds}, idle"),
+        }
+    }
+
+    fn window(self) -> Option<usize> {
+        match self {
+            Self::Flood { window } | Self::Paced { window, .. } => Some(window),
+            Self::Idle => None,
+        }
+    }
+
+    fn rate(self) -> Option<f64> {
+        match self {
+            Self::Flood { .. } => Some(0.0),
+            Self::Paced { rate, .. } => Some(rate),
+            Self::Idle => None,
+        }
+    }
+}
+
 /// A run that is over.
 #[derive(Debug)]
 pub(super) struct Summary {
@@ -109,10 +163,10 @@ pub(super) struct Summary {
     pub(super) tally: Tally,
     /// How many binds there were.
     pub(super) binds: usize,
-    /// The window of each.
-    pub(super) window: usize,
-    /// Messages a second that were asked for; 0: as fast as the windows allow.
-    pub(super) rate: f64,
+    /// How many of them were not bound at the end.
+    pub(super) unbound: usize,
+    /// What they were asked to do.
+    pub(super) load: Traffic,
     /// When it began.
     pub(super) start: Instant,
     /// Messages of a paced run that were due and found no window.
@@ -128,8 +182,12 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Whether something is wrong: nothing accepted, or receipts that did not come.
+    /// Whether something is wrong: nothing accepted, or receipts that did not come; of idle binds, that one was lost.
     pub(super) fn problem(&self) -> Option<String> {
+        if self.load == Traffic::Idle {
+            let lost = self.tally.connections_lost;
+            return (lost > 0).then(|| format!("{} lost", terminal::counted(lost, "connection")));
+        }
         if self.tally.accepted == 0 {
             let most = self.tally.refused.iter().max_by_key(|(_, count)| *count);
             return Some(match most {
@@ -167,19 +225,13 @@ impl Summary {
     /// For people.
     pub(super) fn text(&self, paint: Paint) -> String {
         let tally = &self.tally;
-        let pace = if self.rate > 0.0 {
-            format!("{}/s", terminal::count(self.rate as u64))
+        let mut lines = vec![paint.dim(self.load.text(self.binds))];
+        if self.load == Traffic::Idle {
+            lines.push(row("enquire_link", tally.enquire_links, "answered"));
         } else {
-            "as fast as it goes".into()
-        };
-        let mut lines = vec![
-            paint.dim(format!("{}, window {}, {pace}", terminal::counted(self.binds as u64, "bind"), self.window)),
-            row(
-                "accepted",
-                tally.accepted,
-                &format!("{}/s", terminal::count(self.accepted_per_second().round() as u64)),
-            ),
-        ];
+            let rate = format!("{}/s", terminal::count(self.accepted_per_second().round() as u64));
+            lines.push(row("accepted", tally.accepted, &rate));
+        }
         for (status, count) in &tally.refused {
             lines.push(row("refused", *count, &paint.bad(status)));
         }
@@ -187,12 +239,17 @@ impl Summary {
             lines.push(row("not sent", self.unsent, "due, but the windows were full"));
         }
         if tally.unanswered > 0 {
-            lines.push(row("unanswered", tally.unanswered, ""));
+            lines.push(row("unanswered", tally.unanswered, "no response in time"));
         }
-        if tally.reconnects > 0 {
-            lines.push(row("reconnects", tally.reconnects, ""));
+        if tally.connections_lost > 0 {
+            let again = format!("connections; made again: {}", terminal::count(tally.reconnects));
+            lines.push(row("lost", tally.connections_lost, &again));
+            lines.push(row("lost", tally.lost, "messages whose response was lost with them"));
         }
-        if let Some(missing) = self.missing {
+        if self.unbound > 0 {
+            lines.push(row("not bound", self.unbound as u64, &paint.bad("at the end")));
+        }
+        if let Some(missing) = self.missing.filter(|_| self.load != Traffic::Idle) {
             let rate = format!("{}/s", terminal::count(self.receipts_per_second().round() as u64));
             lines.push(row("receipts", tally.receipts, &rate));
             for (state, count) in tally.states.iter().filter(|(state, _)| *state != MessageState::Delivered) {
@@ -201,12 +258,15 @@ impl Summary {
             if missing > 0 {
                 lines.push(row("missing", missing, &paint.bad("receipts that did not come")));
             }
-            if self.unmatched > 0 {
-                lines.push(row("unmatched", self.unmatched, "repeated receipts, or of earlier runs"));
-            }
+        }
+        if self.unmatched > 0 {
+            lines.push(row("unmatched", self.unmatched, "receipts: repeated, of earlier runs, or of lost responses"));
         }
         if tally.mo > 0 {
             lines.push(row("MO", tally.mo, ""));
+        }
+        if self.load == Traffic::Idle {
+            return lines.join("\n");
         }
         lines.push(String::new());
         lines.push(paint.dim(format!("{:<20}{:>10}{:>10}{:>10}{:>10}", "", "p50", "p99", "p99.9", "max")));
@@ -234,13 +294,17 @@ impl Summary {
         let states = tally.states.iter().map(|(state, count)| (state.receipt_word().to_owned(), *count)).collect();
         json!({
             "binds": self.binds,
-            "window": self.window,
-            "rate": self.rate,
+            "not_bound": self.unbound,
+            "window": self.load.window(),
+            "rate": self.load.rate(),
             "accepted": tally.accepted,
             "accepted_per_second": self.accepted_per_second(),
             "refused": by_name(refused),
             "not_sent": self.unsent,
             "unanswered": tally.unanswered,
+            "lost": tally.lost,
+            "enquire_links": tally.enquire_links,
+            "connections_lost": tally.connections_lost,
             "reconnects": tally.reconnects,
             "mo": tally.mo,
             "response_us": latency_json(&tally.to_response),
@@ -300,8 +364,8 @@ mod tests {
         Summary {
             tally,
             binds: 16,
-            window: 100,
-            rate: 0.0,
+            unbound: 0,
+            load: Traffic::Flood { window: 100 },
             start,
             unsent: 0,
             missing: Some(1),

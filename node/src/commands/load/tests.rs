@@ -5,7 +5,7 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::commands::simulate::{IdForm, Options, Receipts, SimulatedOperator, Totals};
+use crate::commands::simulate::{IdForm, Options, ReceiptShare, Receipts, SimulatedOperator, Totals};
 
 #[derive(Parser)]
 struct Cli {
@@ -79,7 +79,7 @@ fn what_a_paced_run_could_not_send_is_said() {
 
 #[test]
 fn receipts_that_do_not_come_are_counted_and_fail_the_run() {
-    let options = Options { receipts: Receipts::Never, ..options() };
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() };
     let (summary, _) = outcome(options, &["--count", "10", "--binds", "1", "--drain", "50ms"]);
     assert_eq!(summary.missing, Some(10));
     assert!(summary.problem().expect("they are missing").starts_with("10 receipts"));
@@ -87,10 +87,10 @@ fn receipts_that_do_not_come_are_counted_and_fail_the_run() {
 
 #[test]
 fn repeated_and_early_receipts_and_other_ids_are_told_apart() {
-    let twice = Options { receipts: Receipts::Twice, ids: IdForm::Uuid, ..options() };
+    let twice = Options { receipts: vec![ReceiptShare::all(Receipts::Twice)], ids: IdForm::Uuid, ..options() };
     let (summary, _) = outcome(twice, &["--count", "100", "--binds", "2"]);
     assert_eq!((summary.tally.receipts, summary.missing), (100, Some(0)));
-    let early = Options { receipts: Receipts::Early, ids: IdForm::Hex, ..options() };
+    let early = Options { receipts: vec![ReceiptShare::all(Receipts::Early)], ids: IdForm::Hex, ..options() };
     let (summary, _) = outcome(early, &["--count", "100", "--binds", "2"]);
     assert_eq!((summary.tally.receipts, summary.missing, summary.unmatched), (100, Some(0), 0));
 }
@@ -110,8 +110,37 @@ fn a_dropped_connection_is_made_again_and_what_it_lost_is_counted() {
     let (summary, _) = outcome(Options { drop_after, ..options() }, &arguments);
     let tally = &summary.tally;
     assert!(tally.reconnects >= 3, "{} reconnects", tally.reconnects);
-    assert!(tally.unanswered >= 3);
-    assert_eq!(tally.accepted + tally.unanswered, 350);
+    assert!(tally.lost >= 3 && tally.connections_lost >= 3);
+    assert_eq!((tally.accepted + tally.lost, tally.unanswered), (350, 0));
+}
+
+#[test]
+fn a_message_that_is_not_answered_gives_its_place_back() {
+    let unanswered = "1".parse().expect("a probability");
+    let arguments =
+        ["--count", "10", "--binds", "1", "--window", "5", "--receipts", "off", "--response-timeout", "100ms"];
+    let (summary, operator) = outcome(Options { unanswered, ..options() }, &arguments);
+    assert_eq!((summary.tally.unanswered, summary.tally.accepted, operator.lost), (10, 0, 10));
+    assert!(summary.text(Paint::plain()).contains("no response in time"));
+}
+
+#[test]
+fn idle_binds_send_nothing_and_stay() {
+    let (summary, operator) = outcome(options(), &["--idle", "--binds", "300", "--duration", "200ms"]);
+    assert_eq!((summary.tally.accepted, operator.accepted, summary.problem()), (0, 0, None));
+    assert_eq!((summary.binds, summary.unbound, summary.tally.connections_lost), (300, 0, 0));
+    assert!(summary.text(Paint::plain()).starts_with("300 binds, idle"));
+}
+
+#[test]
+fn prefixes_are_taken_in_turn() {
+    let run = new_run(&parse(&["--to-prefix", "46", "--to-prefix", "47"]));
+    let mut out = bytes::BytesMut::new();
+    (0..4).for_each(|number| run.write(1, number, &mut out));
+    let text = String::from_utf8_lossy(&out).into_owned();
+    for number in ["460000000", "470000000", "460000001", "470000001"] {
+        assert!(text.contains(number), "{number}");
+    }
 }
 
 #[test]

@@ -13,6 +13,10 @@ use super::run::{Phase, Run};
 use super::schedule::Schedule;
 use crate::commands::client::ClientError;
 
+/// Binds that are opened at the same time: more than the message centre's listen queue holds would wait for the kernel's
+/// second try.
+const OPENING_MAX: usize = 256;
+
 /// A thread that drives some of the binds.
 pub(super) struct Worker {
     /// To be joined when the run is over.
@@ -40,7 +44,7 @@ impl Worker {
     }
 }
 
-/// Starts the threads; each opens its share of the binds at once.
+/// Starts the threads; each opens its share of the binds.
 pub(super) fn start_workers(run: &Arc<Run>, targets: Vec<Target>, threads: usize) -> Result<Vec<Worker>, String> {
     let share = targets.len().div_ceil(threads);
     let shares: Vec<Vec<Target>> = targets.chunks(share).map(<[Target]>::to_vec).collect();
@@ -82,12 +86,13 @@ async fn work(
     opened: mpsc::Sender<Vec<Result<Arc<Notify>, ClientError>>>,
     begin: oneshot::Receiver<Begin>,
 ) {
-    let mut opening = JoinSet::new();
-    for target in targets {
-        opening.spawn(LoadBind::open(run.clone(), target, Arc::new(Notify::new())));
-    }
+    let (mut opening, mut targets) = (JoinSet::new(), targets.into_iter());
     let (mut binds, mut results) = (Vec::new(), Vec::new());
-    while let Some(joined) = opening.join_next().await {
+    loop {
+        for target in targets.by_ref().take(OPENING_MAX - opening.len()) {
+            opening.spawn(LoadBind::open(run.clone(), target, Arc::new(Notify::new())));
+        }
+        let Some(joined) = opening.join_next().await else { break };
         match joined {
             Ok(Ok(bind)) => {
                 results.push(Ok(bind.bell()));

@@ -6,7 +6,7 @@ use smsc_proto::text::concatenation::{Marking, encode_text};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::commands::simulate::{Options, Receipts, SimulatedOperator};
+use crate::commands::simulate::{Options, ReceiptShare, Receipts, SimulatedOperator};
 
 #[derive(Parser)]
 struct Cli {
@@ -65,7 +65,7 @@ fn it_ends_after_so_many_messages() {
 
 #[test]
 fn too_few_messages_in_the_time_are_a_failure() {
-    let options = Options { receipts: Receipts::Never, ..Options::default() };
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..Options::default() };
     assert_eq!(outcome(options.clone(), &["--for", "50ms"]), Ok(()));
     let problem = outcome(options, &["--for", "50ms", "--count", "1"]).expect_err("nothing came");
     assert_eq!(problem, "only 0 of 1 came");

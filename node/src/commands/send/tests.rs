@@ -4,7 +4,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::commands::simulate::{Options, Probability, Receipts, SimulatedOperator};
+use crate::commands::simulate::{Options, Probability, ReceiptShare, Receipts, SimulatedOperator};
 
 #[derive(Parser)]
 struct Cli {
@@ -44,7 +44,7 @@ fn all_parts_of_a_long_text_are_followed() {
 
 #[test]
 fn a_receipt_before_the_response_is_recognised() {
-    let options = Options { receipts: Receipts::Early, ..options() };
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Early)], ..options() };
     assert_eq!(outcome(options, &["--to", "46701234567"]), Ok(()));
 }
 
@@ -57,14 +57,14 @@ fn an_undelivered_message_is_a_failure() {
 
 #[test]
 fn a_receipt_that_does_not_come_is_a_failure_after_the_wait() {
-    let options = Options { receipts: Receipts::Never, ..options() };
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() };
     let problem = outcome(options, &["--to", "46701234567", "--wait", "50ms"]).expect_err("no receipt came");
     assert!(problem.contains("no receipt"), "{problem}");
 }
 
 #[test]
 fn without_receipts_acceptance_is_enough() {
-    let options = Options { receipts: Receipts::Never, ..options() };
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() };
     assert_eq!(outcome(options, &["--to", "46701234567", "--no-receipt"]), Ok(()));
 }
 

@@ -27,18 +27,19 @@ pub(super) struct Account {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     fresh: DueQueue,
+    late: DueQueue,
     retried: DueQueue,
 }
 
 impl Waiting {
     /// The next delivery that is due.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Delivery> {
-        self.retried.pop_due(now).or_else(|| self.fresh.pop_due(now))
+        self.retried.pop_due(now).or_else(|| self.late.pop_due(now)).or_else(|| self.fresh.pop_due(now))
     }
 
     /// When the next one is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        [self.retried.next_due(), self.fresh.next_due()].into_iter().flatten().min()
+        [self.retried.next_due(), self.late.next_due(), self.fresh.next_due()].into_iter().flatten().min()
     }
 
     /// Takes in what one batch of messages brought; `produced` is empty then.
@@ -49,6 +50,11 @@ impl Waiting {
     /// Takes one in that is due like those before it.
     pub(super) fn push(&mut self, due: Instant, delivery: Delivery) {
         self.fresh.push(due, delivery);
+    }
+
+    /// Takes one in that is due later than the others.
+    pub(super) fn push_late(&mut self, due: Instant, delivery: Delivery) {
+        self.late.push(due, delivery);
     }
 
     /// The peer could not take it now: again in a second.

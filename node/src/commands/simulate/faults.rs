@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use smsc_proto::smpp::command_status::CommandStatus;
 
-use super::options::{Options, Probability};
+use super::options::{Options, Probability, Receipts};
 
 /// What the operator does with a submit_sm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,12 @@ impl Faults {
             return Fate::Lose;
         }
         Fate::Accept { delivered: !self.happens(options.undelivered) }
+    }
+
+    /// Decides about the receipt of a message that was taken.
+    pub(super) fn receipts(&mut self, options: &Options) -> Receipts {
+        let share = options.receipts.iter().find(|share| self.happens(share.probability));
+        share.map_or(Receipts::Always, |share| share.receipts)
     }
 
     fn happens(&mut self, probability: Probability) -> bool {
@@ -130,6 +136,18 @@ mod tests {
         let mut faults = Faults::new(7);
         let refused = (0..10_000).filter(|_| faults.decide(&options, || true) == Fate::Refuse(status)).count();
         assert!((2_300..2_700).contains(&refused), "{refused} of 10,000");
+    }
+
+    #[test]
+    fn receipts_go_astray_as_often_as_asked_for() {
+        let shares = ["0.25:never", "0.5:twice"].map(|share| share.parse().expect("a share"));
+        let options = Options { receipts: shares.to_vec(), ..Options::default() };
+        let mut faults = Faults::new(7);
+        let kinds: Vec<Receipts> = (0..8_000).map(|_| faults.receipts(&options)).collect();
+        let count = |kind| kinds.iter().filter(|found| **found == kind).count();
+        assert!((1_800..2_200).contains(&count(Receipts::Never)), "a quarter of all");
+        assert!((2_800..3_200).contains(&count(Receipts::Twice)), "half of the rest");
+        assert_eq!(count(Receipts::Never) + count(Receipts::Twice) + count(Receipts::Always), 8_000);
     }
 
     #[test]

@@ -30,6 +30,21 @@ pub struct SimulatedOperator {
     next_session: AtomicU64,
 }
 
+/// What one message is called.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// In the response.
+    pub(super) response: String,
+    receipt: String,
+}
+
+impl Ids {
+    /// In the receipt.
+    pub(super) fn in_receipt(&self) -> &str {
+        if self.receipt.is_empty() { &self.response } else { &self.receipt }
+    }
+}
+
 /// What it did so far.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -161,16 +176,25 @@ impl SimulatedOperator {
         Some(account)
     }
 
-    /// Writes the next message id over `id`.
-    pub(super) fn write_id(&self, id: &mut String) {
+    /// Writes the next message id over `ids`.
+    pub(super) fn write_ids(&self, ids: &mut Ids) {
         use std::fmt::Write;
-        id.clear();
+        ids.response.clear();
+        ids.receipt.clear();
         let number = || self.next_id.fetch_add(1, Ordering::Relaxed);
         // Writing to a String cannot fail.
         let _ = match self.options.ids {
-            IdForm::Decimal => write!(id, "{}", number()),
-            IdForm::Hex => write!(id, "{:x}", number()),
-            IdForm::Uuid => write!(id, "{}", uuid::Uuid::new_v4()),
+            IdForm::Decimal => write!(ids.response, "{}", number()),
+            IdForm::Hex => write!(ids.response, "{:x}", number()),
+            IdForm::Uuid => write!(ids.response, "{}", uuid::Uuid::new_v4()),
+            IdForm::ResponseHex => {
+                let number = number();
+                write!(ids.response, "{number:x}").and_then(|()| write!(ids.receipt, "{number}"))
+            }
+            IdForm::ReceiptHex => {
+                let number = number();
+                write!(ids.response, "{number}").and_then(|()| write!(ids.receipt, "{number:x}"))
+            }
         };
     }
 
@@ -199,16 +223,20 @@ mod tests {
 
     #[test]
     fn ids_are_distinct_and_look_as_asked_for() {
-        for ids in [IdForm::Decimal, IdForm::Hex, IdForm::Uuid] {
-            let operator = SimulatedOperator::new(Options { ids, ..Options::default() });
-            let (mut first, mut second) = (String::new(), String::new());
-            operator.write_id(&mut first);
-            operator.write_id(&mut second);
-            assert_ne!(first, second);
-            match ids {
-                IdForm::Decimal => assert!(first.bytes().all(|octet| octet.is_ascii_digit()), "{first}"),
-                IdForm::Hex => assert!(first.bytes().all(|octet| octet.is_ascii_hexdigit()), "{first}"),
-                IdForm::Uuid => assert_eq!(first.matches('-').count(), 4, "{first}"),
+        let number = |text: &str, radix| u64::from_str_radix(text, radix).unwrap_or_else(|_| panic!("{text}"));
+        for form in [IdForm::Decimal, IdForm::Hex, IdForm::ResponseHex, IdForm::ReceiptHex, IdForm::Uuid] {
+            let operator = SimulatedOperator::new(Options { ids: form, ..Options::default() });
+            let (mut first, mut second) = (Ids::default(), Ids::default());
+            operator.write_ids(&mut first);
+            operator.write_ids(&mut second);
+            assert_ne!(first.response, second.response);
+            let (response, receipt) = (first.response.as_str(), first.in_receipt());
+            match form {
+                IdForm::Decimal => assert_eq!(number(response, 10), number(receipt, 10)),
+                IdForm::Hex => assert_eq!(number(response, 16), number(receipt, 16)),
+                IdForm::ResponseHex => assert_eq!(number(response, 16), number(receipt, 10)),
+                IdForm::ReceiptHex => assert_eq!(number(response, 10), number(receipt, 16)),
+                IdForm::Uuid => assert_eq!((response.matches('-').count(), response), (4, receipt)),
             }
         }
     }

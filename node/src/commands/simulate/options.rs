@@ -15,10 +15,12 @@ pub struct Options {
     pub password: Option<String>,
     /// What its message ids look like.
     pub ids: IdForm,
-    /// Which receipts it returns.
-    pub receipts: Receipts,
+    /// Which receipts it returns: shares by chance, tried in turn; the rest as [`Receipts::Always`].
+    pub receipts: Vec<ReceiptShare>,
     /// How long after its submit_sm a receipt, or a looped MO, is due.
     pub receipt_delay: Duration,
+    /// How much later a late receipt is due.
+    pub late_by: Duration,
     /// Destination prefixes whose messages also come back as MO, source and destination exchanged.
     pub loopback: Vec<String>,
     /// Refusals by chance, tried in turn.
@@ -53,8 +55,9 @@ impl Default for Options {
             system_id: None,
             password: None,
             ids: IdForm::Decimal,
-            receipts: Receipts::Always,
+            receipts: Vec::new(),
             receipt_delay: Duration::from_millis(100),
+            late_by: Duration::from_secs(10),
             loopback: Vec::new(),
             error_rates: Vec::new(),
             throttle_above: 0,
@@ -79,12 +82,16 @@ pub enum IdForm {
     Decimal,
     /// Hexadecimal digits, in the response as in the receipt.
     Hex,
+    /// Hexadecimal digits in the response, the same number in decimal digits in the receipt.
+    ResponseHex,
+    /// Decimal digits in the response, the same number in hexadecimal digits in the receipt.
+    ReceiptHex,
     /// A UUID with its dashes.
     Uuid,
 }
 
 /// Which receipts come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipts {
     /// One for each message that asks for one.
     Always,
@@ -94,6 +101,44 @@ pub enum Receipts {
     Twice,
     /// Each one before the response to its message (Q22).
     Early,
+    /// Each one later than the others by [`Options::late_by`].
+    Late,
+}
+
+/// A share of the receipts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReceiptShare {
+    /// Which share.
+    pub probability: Probability,
+    /// What becomes of it.
+    pub receipts: Receipts,
+}
+
+impl ReceiptShare {
+    /// All of them.
+    pub const fn all(receipts: Receipts) -> Self {
+        Self { probability: Probability(1.0), receipts }
+    }
+}
+
+impl FromStr for ReceiptShare {
+    type Err = BadRate;
+
+    fn from_str(text: &str) -> Result<Self, BadRate> {
+        let (probability, word) = match text.split_once(':') {
+            Some((probability, word)) => (probability.parse()?, word),
+            None => (Probability(1.0), text),
+        };
+        let receipts = match word {
+            "always" => Receipts::Always,
+            "never" => Receipts::Never,
+            "twice" => Receipts::Twice,
+            "early" => Receipts::Early,
+            "late" => Receipts::Late,
+            _ => return Err(BadRate::ReceiptShare(text.to_owned())),
+        };
+        Ok(Self { probability, receipts })
+    }
 }
 
 /// What is told on standard output.
@@ -133,6 +178,11 @@ pub enum BadRate {
     /// Not `P:STATUS`.
     #[error("{0:?} is no error rate: write PROBABILITY:STATUS, such as 0.01:ESME_RTHROTTLED or 0.01:0x58")]
     ErrorRate(String),
+    /// Not `[P:]KIND`.
+    #[error(
+        "{0:?} says nothing about receipts: write always, never, twice, early or late, or a share such as 0.01:twice"
+    )]
+    ReceiptShare(String),
 }
 
 impl FromStr for Probability {
@@ -176,6 +226,16 @@ mod tests {
         let by_number: ErrorRate = "0.25:0x58".parse().expect("a number");
         assert_eq!(by_name, by_number);
         assert_eq!((by_name.probability.chance(), by_name.status), (0.25, CommandStatus::ESME_RTHROTTLED));
+    }
+
+    #[test]
+    fn receipts_are_told_of_as_a_whole_or_in_shares() {
+        assert_eq!("never".parse(), Ok(ReceiptShare::all(Receipts::Never)));
+        let share: ReceiptShare = "0.25:late".parse().expect("a share");
+        assert_eq!((share.probability.chance(), share.receipts), (0.25, Receipts::Late));
+        for wrong in ["", "often", "0.5", "2:late", "0.5:"] {
+            assert!(wrong.parse::<ReceiptShare>().is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

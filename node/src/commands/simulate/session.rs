@@ -27,7 +27,7 @@ mod requests;
 use super::account::Account;
 use super::deliver::{Delivery, DueQueue, Writer};
 use super::faults::Faults;
-use super::operator::{SimulatedOperator, utc_now};
+use super::operator::{Ids, SimulatedOperator, utc_now};
 use super::options::Announce;
 use crate::commands::client::connection::{Connection, Frames, Stream};
 use crate::commands::client::ring::Ring;
@@ -53,7 +53,7 @@ pub(super) struct Session {
     bound: Option<Bound>,
     faults: Faults,
     writer: Writer,
-    id: String,
+    ids: Ids,
     outstanding: Ring<Outstanding>,
     own: DueQueue,
     produced: DueQueue,
@@ -109,7 +109,7 @@ impl Session {
             bound: None,
             faults: Faults::new(number),
             writer: Writer::new(),
-            id: String::new(),
+            ids: Ids::default(),
             own: DueQueue::default(),
             produced: DueQueue::default(),
             responses: VecDeque::new(),

@@ -89,7 +89,7 @@ fn a_message_is_acknowledged_and_its_receipt_follows() {
 
 #[test]
 fn a_receipt_may_come_before_the_response() {
-    with_operator(Options { receipts: Receipts::Early, ..options() }, |endpoint| async move {
+    with_operator(Options { receipts: vec![ReceiptShare::all(Receipts::Early)], ..options() }, |endpoint| async move {
         let mut client = bind(&endpoint, BindKind::Transceiver).await;
         submit(&mut client, "46701234567", 1);
         let (id, _) = receipt(&mut client).await;
@@ -99,12 +99,45 @@ fn a_receipt_may_come_before_the_response() {
 
 #[test]
 fn a_receipt_may_come_twice() {
-    with_operator(Options { receipts: Receipts::Twice, ..options() }, |endpoint| async move {
+    with_operator(Options { receipts: vec![ReceiptShare::all(Receipts::Twice)], ..options() }, |endpoint| async move {
         let mut client = bind(&endpoint, BindKind::Transceiver).await;
         submit(&mut client, "46701234567", 1);
         let (_, id) = response(&mut client).await;
         assert_eq!(receipt(&mut client).await.0, id);
         assert_eq!(receipt(&mut client).await.0, id);
+    });
+}
+
+#[test]
+fn a_late_receipt_comes_after_those_of_later_messages() {
+    let receipts = vec!["0.5:late".parse().expect("a share")];
+    with_operator(Options { receipts, late_by: Duration::from_millis(300), ..options() }, |endpoint| async move {
+        let mut client = bind(&endpoint, BindKind::Transceiver).await;
+        let mut ids = Vec::new();
+        for mark in 0..8 {
+            submit(&mut client, "46701234567", mark);
+        }
+        for _ in 0..8 {
+            ids.push(response(&mut client).await.1);
+        }
+        let mut reported = Vec::new();
+        for _ in 0..8 {
+            reported.push(receipt(&mut client).await.0);
+        }
+        assert_ne!(reported, ids, "some are late, others are not");
+        reported.sort();
+        ids.sort();
+        assert_eq!(reported, ids, "and all come");
+    });
+}
+
+#[test]
+fn an_id_may_be_hex_in_the_response_and_decimal_in_the_receipt() {
+    with_operator(Options { ids: IdForm::ResponseHex, ..options() }, |endpoint| async move {
+        let mut client = bind(&endpoint, BindKind::Transceiver).await;
+        submit(&mut client, "46701234567", 1);
+        let in_response = u64::from_str_radix(&response(&mut client).await.1, 16);
+        assert_eq!(receipt(&mut client).await.0.parse(), in_response);
     });
 }
 
@@ -145,7 +178,8 @@ fn a_receipt_that_the_peer_could_not_take_comes_again() {
 
 #[test]
 fn a_message_to_a_loopback_number_comes_back_as_mo() {
-    let options = Options { loopback: vec!["4676".into()], receipts: Receipts::Never, ..options() };
+    let options =
+        Options { loopback: vec!["4676".into()], receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() };
     with_operator(options, |endpoint| async move {
         let mut client = bind(&endpoint, BindKind::Transceiver).await;
         submit(&mut client, "46761234567", 1);

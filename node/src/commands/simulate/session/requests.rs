@@ -115,9 +115,9 @@ impl Session {
         let fate = self.faults.decide(options, || bound.account.admits(options.throttle_above, now.instant));
         match fate {
             Fate::Accept { delivered } => {
-                self.operator.write_id(&mut self.id);
+                self.operator.write_ids(&mut self.ids);
                 self.prepare(now, &message, delivered);
-                let id = Bytes::copy_from_slice(self.id.as_bytes());
+                let id = Bytes::copy_from_slice(self.ids.response.as_bytes());
                 self.answer(now.instant, sequence_number, Answer::Accepted(id));
             }
             Fate::Refuse(status) => self.answer(now.instant, sequence_number, Answer::Refused(status)),
@@ -134,16 +134,22 @@ impl Session {
         let due = now.instant + options.receipt_delay;
         let done = now.utc.plus(options.receipt_delay);
         let mut produced = 0;
-        if options.receipts != Receipts::Never && wants_receipt(message.registered_delivery, delivered) {
+        let receipts = self.faults.receipts(options);
+        if receipts != Receipts::Never && wants_receipt(message.registered_delivery, delivered) {
             let state = if delivered { MessageState::Delivered } else { MessageState::Undeliverable };
-            let report = Report { message_id: &self.id, state, submitted: now.utc, done };
+            let report = Report { message_id: self.ids.in_receipt(), state, submitted: now.utc, done };
             let receipt = self.writer.receipt(message, report, bound.tlvs);
-            match options.receipts {
+            match receipts {
                 Receipts::Early if bound.receives() && self.outstanding.room() > 0 => {
                     let outstanding = Outstanding { delivery: receipt.clone(), sent: now.instant };
                     receipt.send(self.outstanding.push(outstanding), &mut self.connection.output);
                 }
                 Receipts::Early => self.produced.push(now.instant, receipt),
+                Receipts::Late => {
+                    bound.account.waiting().push_late(due + options.late_by, receipt);
+                    // Whoever receives must know when it is due.
+                    bound.account.bell.notify_one();
+                }
                 Receipts::Twice => {
                     self.produced.push(due, receipt.clone());
                     self.produced.push(due, receipt);

@@ -1,0 +1,49 @@
+//! How fast messages are made durable, and what that costs against a journal that does nothing.
+//!
+//! No operator is bound: nothing but accepting goes on. Three pairs of fresh nodes, durable and not, alternate, because
+//! the machine has faster and slower minutes.
+
+use std::time::Duration;
+
+use smsc_tests::port::Port;
+
+use crate::bench::{Bench, text};
+use crate::centre::configuration;
+use crate::figure::{Figure, Unit};
+use crate::loaded::Loaded;
+
+/// Both ways of one pair.
+struct Pair {
+    durable: Loaded,
+    nothing: Loaded,
+}
+
+/// Rate, CPU and ratio: medians of the pairs.
+pub(crate) fn run(bench: &mut Bench) -> Result<Vec<Figure>, String> {
+    let pairs = (0..bench.pick(3, 1))
+        .map(|_| Ok(Pair { durable: accept(bench, "sled")?, nothing: accept(bench, "nothing")? }))
+        .collect::<Result<Vec<_>, String>>()?;
+    let rate = median(&pairs, |pair| pair.durable.accepted_per_second())?;
+    let cpu = median(&pairs, |pair| pair.durable.node_cpu())?;
+    let ratio = median(&pairs, |pair| Ok(pair.durable.accepted_per_second()? / pair.nothing.accepted_per_second()?))?;
+    Ok(vec![
+        Figure::at_least("submit_sm", Unit::PerSecond, 250_000.0, Some(450_000.0), rate),
+        Figure::at_most("node CPU each", Unit::Microseconds, 4.0, Some(2.5), cpu),
+        Figure::at_least("of a journal that does nothing", Unit::Percent, 45.0, None, ratio * 100.0),
+    ])
+}
+
+fn accept(bench: &mut Bench, journal: &str) -> Result<Loaded, String> {
+    let nobody = Port::take();
+    // All bodies stay in memory: a journal that keeps nothing could not bring one back.
+    let store = format!("journal = {journal:?}\nmemory_max = \"64GiB\"");
+    let node = configuration(&nobody, 1).section("store", &store).start();
+    let seconds = text(bench.pick(Duration::from_secs(4), Duration::from_millis(500)));
+    bench.load(&node, &format!("--binds 16 --window 100 --receipts off --duration {seconds}"))
+}
+
+fn median(pairs: &[Pair], value: impl Fn(&Pair) -> Result<f64, String>) -> Result<f64, String> {
+    let mut values = pairs.iter().map(value).collect::<Result<Vec<f64>, String>>()?;
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().ok_or_else(|| "there was no pair".to_owned())
+}
