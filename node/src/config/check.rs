@@ -43,6 +43,7 @@ impl Config {
         self.check_node(&mut found);
         check_listeners(&self.listener, &mut found);
         check_accounts(&self.account, &mut found);
+        self.check_client_certificates(&mut found);
         check_operators(&self.operator, &mut found);
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
@@ -78,6 +79,19 @@ impl Config {
         found.unless(guarded, "http.address", reason);
         let reason = "shorter than drain.lb_delay, expected a longer time";
         found.unless(self.drain.deadline >= self.drain.lb_delay, "drain.deadline", reason);
+    }
+
+    /// An account that must show a certificate needs a listener that asks for one.
+    fn check_client_certificates(&self, found: &mut Problems) {
+        let asks = |listener: &Listener| listener.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        let asked = self.listener.iter().any(asks);
+        for (index, account) in self.account.iter().enumerate() {
+            let key = format!("account[{index}].client_certificate");
+            let reason = "given while no listener has tls.client_ca: the account could not bind";
+            found.unless(asked || account.client_certificate.is_none(), key.as_str(), reason);
+            let named = account.client_certificate.as_ref().is_none_or(|name| !name.is_empty());
+            found.unless(named, key.as_str(), "empty, expected a common name or DNS name");
+        }
     }
 
     fn check_routes(&self, found: &mut Problems) {

@@ -2,7 +2,7 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ProxyProtocol, ReceiptPdu, Router, Store};
+use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ReceiptPdu, Router, Store};
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +26,6 @@ impl Config {
                 keys.push(Pending { key, note: LATER });
             }
         };
-        for (index, listener) in self.listener.iter().enumerate() {
-            add(listener.proxy_protocol != ProxyProtocol::Off, format!("listener[{index}].proxy_protocol"));
-            add(!listener.trusted_proxies.is_empty(), format!("listener[{index}].trusted_proxies"));
-        }
         for (index, account) in self.account.iter().enumerate() {
             add(account.outbind.is_some(), format!("account[{index}].outbind"));
             add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));

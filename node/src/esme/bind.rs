@@ -49,8 +49,8 @@ impl Default for HashChecks {
     }
 }
 
-/// Decides on a bind from that address.
-pub fn decide(services: &Services, peer: IpAddr, bind: &Bind) -> Decision {
+/// Decides on a bind from that address, over a connection whose TLS certificate bears these names.
+pub fn decide(services: &Services, peer: IpAddr, certificate_names: &[String], bind: &Bind) -> Decision {
     let errors = services.config.session.bind_errors;
     let refused = |account: Option<&Account>, status| {
         let status = match errors {
@@ -64,6 +64,10 @@ pub fn decide(services: &Services, peer: IpAddr, bind: &Bind) -> Decision {
     };
     let allow_from = &account.config.allow_from;
     if !allow_from.is_empty() && !allow_from.iter().any(|network| network.contains(&peer.to_canonical())) {
+        return Decision::Now(refused(Some(account), CommandStatus::ESME_RBINDFAIL));
+    }
+    let known = |name: &String| certificate_names.contains(name);
+    if !account.config.client_certificate.as_ref().is_none_or(known) {
         return Decision::Now(refused(Some(account), CommandStatus::ESME_RBINDFAIL));
     }
     match account.config.credential() {

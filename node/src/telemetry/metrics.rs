@@ -39,6 +39,11 @@ const DECLARED: &[(&str, Kind, &str)] = &[
     ("smsc_connections", Kind::Gauge, "Open connections of ESMEs, bound or not."),
     ("smsc_connections_accepted_total", Kind::Counter, "Connections of ESMEs that were accepted."),
     ("smsc_connections_refused_total", Kind::Counter, "Connections that were closed before the first PDU, by reason."),
+    (
+        "smsc_tls_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When a listener's certificate runs out, in seconds since 1970.",
+    ),
     ("smsc_sessions", Kind::Gauge, "Bound sessions of ESMEs."),
     ("smsc_binds_total", Kind::Counter, "Binds of ESMEs by what they were told."),
     ("smsc_session_closes_total", Kind::Counter, "Sessions that ended, by reason."),

@@ -36,6 +36,9 @@ mod link_loss;
 // kill -9 in the middle of it.
 mod restart;
 
+// A balancer that says who the client is.
+mod proxy_protocol;
+
 // TLS on both edges.
 mod tls;
 
