@@ -160,11 +160,12 @@ impl EsmeSession {
         verdict: Verdict,
         ctx: &mut Context<Self>,
     ) {
+        bind::remember(&self.services, self.wire.peer.ip(), &verdict);
         let account = match verdict {
             Ok(account) => account,
             Err(refused) => {
                 let account = refused.account.map(|name| name.as_str());
-                self.refuse_bind(now, kind, account, sequence_number, refused.status, false);
+                self.refuse_bind(now, kind, account, sequence_number, refused.status, refused.too_soon);
                 return;
             }
         };
@@ -223,7 +224,7 @@ impl EsmeSession {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        if !bound.account.take_permit() {
+        if !bound.account.admits(sm) {
             return Err(Refusal::Throttled);
         }
         let submitter = Submitter {

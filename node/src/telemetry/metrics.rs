@@ -58,6 +58,7 @@ const DECLARED: &[(&str, Kind, &str)] = &[
     ),
     ("smsc_messages_accepted_total", Kind::Counter, "Messages of ESMEs that are durable and acknowledged."),
     ("smsc_messages_rejected_total", Kind::Counter, "Messages of ESMEs that were refused, by reason."),
+    ("smsc_fields_dropped_total", Kind::Counter, "Fields of messages that contradicted others and were left out."),
     ("smsc_throttled_total", Kind::Counter, "Messages over an agreed rate: ESMEs' (account) or ours (link)."),
     ("smsc_delivery_attempts_total", Kind::Counter, "Attempts to hand a message to an operator, by result."),
     ("smsc_receipts_total", Kind::Counter, "Receipts by what became of them."),

@@ -9,6 +9,9 @@
 // Who may bind, as what, and how a session begins and ends.
 mod bind;
 
+// What an account may.
+mod accounts;
+
 // What is accepted, what is refused and with which code.
 mod submit;
 
