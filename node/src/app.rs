@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, OperatorBind};
 use crate::demo;
+use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::operator::connect::LinkTls;
 use crate::operator::link::OperatorLink;
@@ -22,7 +23,7 @@ use crate::shutdown::{StopSignal, StopSignals, drain};
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
-use crate::tls::{SelfMade, ServerTls};
+use crate::tls::{SelfMade, ServerTls, watch};
 
 /// How the node is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     // Whatever can be wrong with files is found before a port is opened.
     let mut server_tls = Vec::new();
     for listener in &config.listener {
-        server_tls.push(listener.tls.as_ref().map(ServerTls::load).transpose()?);
+        server_tls.push(listener.tls.as_ref().map(ServerTls::load).transpose()?.map(Arc::new));
     }
     let profiles = profiles(&config)?;
     let router = RouterHandle::new(config.router_options())?;
@@ -86,7 +87,11 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
-        let bound = BoundListener::bind(listener.address, tls.map(|tls| tls.config.into()))
+        if let Some(tls) = &tls {
+            actix::spawn(watch(tls.clone()));
+        }
+        let entrance = Entrance::new(listener, tls, config.session.session_init);
+        let bound = BoundListener::bind(listener.address, entrance)
             .map_err(|error| format!("listener.address {}: cannot listen: {error}", listener.address))?;
         listeners.push(bound);
     }

@@ -15,6 +15,7 @@ use smsc_store::{Holder, Name, Rest, StoreHandle};
 use crate::config::Config;
 use crate::esme::account::Account;
 use crate::esme::bind::HashChecks;
+use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
 
 /// Handles and tables shared by all edges of the node.
@@ -31,6 +32,8 @@ pub struct Services {
     pub directory: Directory,
     /// Passwords that are being compared with hashes, off these threads.
     pub hash_checks: HashChecks,
+    /// Who failed to bind of late, and has to wait.
+    pub bind_backoff: Mutex<BindBackoff>,
     /// When a receipt or MO message that an ESME would not take is offered again.
     pub offer_again: RetrySchedule,
     accounts_by_system_id: HashMap<Box<[u8]>, Arc<Account>>,
@@ -43,13 +46,14 @@ impl Services {
     /// The services of a node with that configuration.
     pub fn new(config: Config, store: StoreHandle, router: RouterHandle, router_actor: Addr<Router>) -> Self {
         let accounts: Vec<Arc<Account>> =
-            config.account.iter().map(|account| Arc::new(Account::new(account.clone()))).collect();
+            config.account.iter().map(|account| Arc::new(Account::new(account.clone(), &config.operator))).collect();
         Self {
             store,
             router,
             router_actor,
             directory: Directory::default(),
-            hash_checks: HashChecks::default(),
+            hash_checks: HashChecks::new(&config),
+            bind_backoff: Mutex::default(),
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),
             accounts_by_system_id: accounts

@@ -13,14 +13,20 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
 };
 
 use crate::config::ListenerTls;
+
+mod names;
+mod watch;
+
+pub use self::names::certificate_names;
+pub use self::watch::watch;
 
 static VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -80,51 +86,53 @@ pub enum TlsError {
     Other(String),
 }
 
-/// The TLS side of a listener. The certificate can be exchanged while connections are open.
-#[derive(Clone, Debug)]
+/// The TLS side of a listener. Its files can be read anew while connections are open.
+#[derive(Debug)]
 pub struct ServerTls {
-    /// For the acceptor of each connection.
-    pub config: Arc<ServerConfig>,
-    certificate: Arc<CurrentCertificate>,
+    current: ArcSwap<ServerConfig>,
     files: ListenerTls,
 }
 
 impl ServerTls {
     /// Reads certificate, key and client authority.
     pub fn load(files: &ListenerTls) -> Result<Self, TlsError> {
-        let certificate = Arc::new(CurrentCertificate(ArcSwap::from_pointee(certified_key(files)?)));
-        let builder =
-            ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).map_err(other)?;
-        let builder = match &files.client_ca {
-            None => builder.with_no_client_auth(),
-            Some(ca) => {
-                let roots = Arc::new(authorities(ca)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-                let reason = |error: rustls::client::VerifierBuilderError| error.to_string();
-                builder.with_client_cert_verifier(
-                    verifier.map_err(|error| TlsError::BadAuthority { file: ca.clone(), reason: reason(error) })?,
-                )
-            }
-        };
-        let config = Arc::new(builder.with_cert_resolver(certificate.clone()));
-        Ok(Self { config, certificate, files: files.clone() })
+        Ok(Self { current: ArcSwap::new(server_config(files)?), files: files.clone() })
     }
 
-    /// Reads certificate and key anew, for connections from now on. On an error the old ones stay.
+    /// The settings for a connection that begins now.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.current.load_full()
+    }
+
+    /// Reads the files anew, for connections from now on. On an error the settings stay as they are.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.certificate.0.store(Arc::new(certified_key(&self.files)?));
+        self.current.store(server_config(&self.files)?);
         Ok(())
+    }
+
+    /// The files that it is made of.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let ListenerTls { certificate, key, client_ca } = &self.files;
+        [Some(certificate), Some(key), client_ca.as_ref()].into_iter().flatten().map(PathBuf::as_path)
     }
 }
 
-/// The certificate that new connections are shown.
-#[derive(Debug)]
-struct CurrentCertificate(ArcSwap<CertifiedKey>);
-
-impl ResolvesServerCert for CurrentCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
+fn server_config(files: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
+    let key = certified_key(files)?;
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).map_err(other)?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(ca) => {
+            let roots = Arc::new(authorities(ca)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+            let reason = |error: rustls::client::VerifierBuilderError| error.to_string();
+            builder.with_client_cert_verifier(
+                verifier.map_err(|error| TlsError::BadAuthority { file: ca.clone(), reason: reason(error) })?,
+            )
+        }
+    };
+    // A session that is resumed was verified by these same settings: each reload begins with an empty cache.
+    Ok(Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)))))
 }
 
 /// How we check an operator's certificate: against that authority, or those that this machine trusts.

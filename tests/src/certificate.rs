@@ -1,5 +1,6 @@
 //! Authorities and certificates for TLS, made anew for each test.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tempfile::TempDir;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -73,6 +74,17 @@ impl CertificateFiles {
         format!("{{ certificate = {:?}, key = {:?} }}", self.certificate, self.key)
     }
 
+    /// Puts this certificate and key in the place of others.
+    pub fn replace(&self, others: &Self) {
+        std::fs::copy(&self.key, &others.key).expect("the temporary folder can be written");
+        std::fs::copy(&self.certificate, &others.certificate).expect("the temporary folder can be written");
+    }
+
+    /// The first certificate, as it is shown in a handshake.
+    pub fn der(&self) -> Vec<u8> {
+        self.load().0[0].to_vec()
+    }
+
     fn load(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let chain = CertificateDer::pem_file_iter(&self.certificate).expect("the authority wrote it");
         let key = PrivateKeyDer::from_pem_file(&self.key).expect("the authority wrote it");
@@ -90,6 +102,19 @@ impl CertificateFiles {
             .expect("the key belongs to the certificate");
         TlsAcceptor::from(Arc::new(config))
     }
+}
+
+/// The certificate that a listener shows to a new connection.
+pub fn shown_at(address: SocketAddr) -> Vec<u8> {
+    let (connector, name) = ClientTls::anonymous().connector();
+    let mut connection =
+        ClientConnection::new(Arc::clone(connector.config()), name).expect("the settings are complete");
+    let mut stream = TcpStream::connect(address).expect("the node listens");
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).expect("the node does the handshake");
+    }
+    let chain = connection.peer_certificates().expect("a server shows its certificate");
+    chain[0].to_vec()
 }
 
 /// How a client of the cast does its handshake: it verifies nothing, as most ESMEs.

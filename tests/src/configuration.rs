@@ -13,7 +13,7 @@ use crate::operator::Operator;
 pub struct Configuration {
     tables: String,
     sections: Vec<(&'static str, String)>,
-    pub(crate) tls: Vec<String>,
+    pub(crate) listeners: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
 }
 
@@ -83,8 +83,13 @@ impl Configuration {
     }
 
     /// With a second listener; `tls` is the value of its key.
-    pub fn tls_listener(mut self, tls: &str) -> Self {
-        self.tls.push(tls.to_owned());
+    pub fn tls_listener(self, tls: &str) -> Self {
+        self.listener(&format!("tls = {tls}"))
+    }
+
+    /// With one more listener that has these keys.
+    pub fn listener(mut self, keys: &str) -> Self {
+        self.listeners.push(keys.to_owned());
         self
     }
 

@@ -54,13 +54,19 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the node; with `tls` by a handshake in the name of `localhost`.
-    pub(crate) fn open(address: SocketAddr, tls: Option<&ClientTls>, conduct: impl Conduct) -> std::io::Result<Self> {
+    /// Connects to the node and sends the preamble; with `tls` a handshake in the name of `localhost` follows.
+    pub(crate) fn open(
+        address: SocketAddr,
+        preamble: &[u8],
+        tls: Option<&ClientTls>,
+        conduct: impl Conduct,
+    ) -> std::io::Result<Self> {
         let tls = tls.map(ClientTls::connector);
         RUNTIME.block_on(async {
             let connect = async {
-                let stream = TcpStream::connect(address).await?;
+                let mut stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
+                stream.write_all(preamble).await?;
                 Ok(match tls {
                     None => Self::over(stream, conduct),
                     Some((connector, name)) => Self::over(connector.connect(name, stream).await?, conduct),

@@ -57,21 +57,26 @@ enum OnDeliver {
 impl Esme {
     /// Connects over TCP and says nothing yet.
     pub fn connect(address: SocketAddr) -> Self {
-        Self::open(address, None).expect("the node listens")
+        Self::open(address, &[], None).expect("the node listens")
+    }
+
+    /// Connects as through a balancer, which sends these octets first.
+    pub fn connect_through(address: SocketAddr, preamble: &[u8], tls: Option<&ClientTls>) -> std::io::Result<Self> {
+        Self::open(address, preamble, tls)
     }
 
     /// Connects over TLS.
     pub fn connect_tls(address: SocketAddr, tls: &ClientTls) -> std::io::Result<Self> {
-        Self::open(address, Some(tls))
+        Self::open(address, &[], Some(tls))
     }
 
-    fn open(address: SocketAddr, tls: Option<&ClientTls>) -> std::io::Result<Self> {
+    fn open(address: SocketAddr, preamble: &[u8], tls: Option<&ClientTls>) -> std::io::Result<Self> {
         let manners = Arc::new(Mutex::new(Manners {
             on_deliver: OnDeliver::Answer(CommandStatus::ESME_ROK),
             answers_enquire_link: true,
             answers_unbind: true,
         }));
-        let connection = Connection::open(address, tls, Mannered(Arc::clone(&manners)))?;
+        let connection = Connection::open(address, preamble, tls, Mannered(Arc::clone(&manners)))?;
         Ok(Self { connection, manners })
     }
 

@@ -31,7 +31,7 @@ pub struct Node {
 pub struct Place {
     folder: TempDir,
     smpp: Port,
-    tls: Vec<Port>,
+    others: Vec<Port>,
     http: Port,
 }
 
@@ -78,9 +78,14 @@ impl Node {
         self.place.smpp.address()
     }
 
-    /// Where ESMEs connect with TLS: the address of the first such listener.
+    /// Where ESMEs connect with TLS: the second listener.
     pub fn tls_address(&self) -> SocketAddr {
-        self.place.tls[0].address()
+        self.other_address(0)
+    }
+
+    /// The address of a listener beside the first, counted from 0.
+    pub fn other_address(&self, index: usize) -> SocketAddr {
+        self.place.others[index].address()
     }
 
     /// A connection that says nothing yet.
@@ -166,7 +171,7 @@ impl Configuration {
         let place = Place {
             folder: tempfile::tempdir().expect("the temporary folder can be written"),
             smpp: Port::take(),
-            tls: self.tls.iter().map(|_| Port::take()).collect(),
+            others: self.listeners.iter().map(|_| Port::take()).collect(),
             http: Port::take(),
         };
         place.configure(self);
@@ -208,8 +213,8 @@ impl Place {
             false => configuration.section("node", &format!("data_dir = {:?}", self.data())),
         };
         let mut text = format!("[[listener]]\naddress = \"{}\"\n\n", self.smpp.address());
-        for (port, tls) in self.tls.iter().zip(&configuration.tls) {
-            let _ = write!(text, "[[listener]]\naddress = \"{}\"\ntls = {tls}\n\n", port.address());
+        for (port, keys) in self.others.iter().zip(&configuration.listeners) {
+            let _ = write!(text, "[[listener]]\naddress = \"{}\"\n{keys}\n\n", port.address());
         }
         text += &configuration.text();
         std::fs::write(self.configuration_file(), text).expect("the temporary folder can be written");

@@ -42,6 +42,9 @@ pub struct Account {
     /// Networks that it may connect from; empty: anywhere.
     #[serde(default)]
     pub allow_from: Vec<IpNet>,
+    /// The name (common name or DNS name) that its TLS client certificate must bear, beside the password; absent: none
+    /// is asked for by the account. Needs a listener with `tls.client_ca`; over any other listener it cannot bind.
+    pub client_certificate: Option<String>,
     /// Source addresses that it may use: exact, with `*` at the end as prefixes, `*` alone for all.
     #[serde(default = "any_source")]
     pub allowed_sources: Vec<String>,

@@ -6,7 +6,9 @@ use std::hash::Hash;
 
 use smsc_proto::smpp::command_status::CommandStatus;
 
-use super::{Account, ByteSize, Config, Journal, Listener, MoRoute, Operator, Problem, ProxyProtocol, Route};
+use super::{
+    Account, ByteSize, Config, Journal, Listener, MoRoute, Operator, OperatorBind, Problem, ProxyProtocol, Route,
+};
 use crate::tls::{ServerTls, client_config};
 
 /// The longest password that we take or send (Q28).
@@ -43,6 +45,7 @@ impl Config {
         self.check_node(&mut found);
         check_listeners(&self.listener, &mut found);
         check_accounts(&self.account, &mut found);
+        self.check_client_certificates(&mut found);
         check_operators(&self.operator, &mut found);
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
@@ -78,6 +81,19 @@ impl Config {
         found.unless(guarded, "http.address", reason);
         let reason = "shorter than drain.lb_delay, expected a longer time";
         found.unless(self.drain.deadline >= self.drain.lb_delay, "drain.deadline", reason);
+    }
+
+    /// An account that must show a certificate needs a listener that asks for one.
+    fn check_client_certificates(&self, found: &mut Problems) {
+        let asks = |listener: &Listener| listener.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        let asked = self.listener.iter().any(asks);
+        for (index, account) in self.account.iter().enumerate() {
+            let key = format!("account[{index}].client_certificate");
+            let reason = "given while no listener has tls.client_ca: the account could not bind";
+            found.unless(asked || account.client_certificate.is_none(), key.as_str(), reason);
+            let named = account.client_certificate.as_ref().is_none_or(|name| !name.is_empty());
+            found.unless(named, key.as_str(), "empty, expected a common name or DNS name");
+        }
     }
 
     fn check_routes(&self, found: &mut Problems) {
@@ -211,6 +227,17 @@ fn check_operators(operators: &[Operator], found: &mut Problems) {
         let short = |text: &str, max| text.len() <= max && text.is_ascii();
         found.unless(short(&operator.system_type, 12), key("system_type"), "expected at most 12 ASCII characters");
         found.unless(short(&operator.address_range, 40), key("address_range"), "expected at most 40 ASCII characters");
+        for (at, rule) in operator.senders.iter().enumerate() {
+            let prefix = rule.from.strip_suffix('*').unwrap_or(&rule.from);
+            let good = !rule.from.is_empty() && !prefix.contains('*');
+            let reason = format!("{:?}, expected a sender, a prefix such as \"4670*\", or \"*\"", rule.from);
+            found.unless(good, format!("operator[{index}].senders[{at}].from"), reason);
+            let reason = format!("expected at most {ADDRESS_LENGTH_MAX} ASCII characters");
+            found.unless(short(&rule.to, ADDRESS_LENGTH_MAX), format!("operator[{index}].senders[{at}].to"), reason);
+        }
+        let single = operator.links == 1 && operator.bind == OperatorBind::Transceiver;
+        let reason = "true with more than one link or a pair of binds: one bind is all that there may be";
+        found.unless(single || !operator.exclusive, key("exclusive"), reason);
         let natural = !operator.status.contains_key(&CommandStatus::ESME_ROK);
         found.unless(natural, key("status"), "ESME_ROK always means accepted, expected only error codes");
     }

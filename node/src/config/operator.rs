@@ -70,6 +70,12 @@ pub struct Operator {
     /// What is done with messages that are longer than one.
     #[serde(default)]
     pub long_messages: LongMessages,
+    /// Under which names and numbers its messages come; the first rule that fits. Absent: as they were submitted.
+    #[serde(default)]
+    pub senders: Vec<SenderRule>,
+    /// Which TON and NPI addresses have; absent ones are sent as they came.
+    #[serde(default)]
+    pub ton_npi: TonNpiRules,
     /// Absent: plain TCP.
     pub tls: Option<OperatorTls>,
     /// Sent in our bind, at most 12 characters.
@@ -131,6 +137,48 @@ pub enum LongMessages {
     /// One message_payload.
     Payload,
 }
+
+/// Rewrites the source address of messages.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SenderRule {
+    /// The sender as it was submitted (or the account's `source_default`): exact, with `*` at its end a prefix, `*` alone
+    /// all.
+    pub from: String,
+    /// What the operator gets instead; empty: none.
+    pub to: String,
+}
+
+impl SenderRule {
+    /// Whether the rule is for this sender.
+    pub fn matches(&self, sender: &[u8]) -> bool {
+        match self.from.strip_suffix('*') {
+            Some(prefix) => sender.starts_with(prefix.as_bytes()),
+            None => sender == self.from.as_bytes(),
+        }
+    }
+}
+
+/// A number of at most so many digits is a short code.
+pub const SHORT_CODE_LENGTH_MAX: usize = 6;
+
+/// TON and NPI as an operator wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TonNpiRules {
+    /// Of every destination.
+    pub destination: Option<TonNpi>,
+    /// Of sources that are numbers.
+    pub number: Option<TonNpi>,
+    /// Of sources that are numbers of at most [`SHORT_CODE_LENGTH_MAX`] digits.
+    pub short_code: Option<TonNpi>,
+    /// Of sources that are not only digits.
+    pub name: Option<TonNpi>,
+}
+
+/// Type of number and numbering plan, written `[1, 1]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct TonNpi(pub u8, pub u8);
 
 /// TLS towards an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ProxyProtocol, ReceiptPdu, Router, Store};
+use super::{Config, MoNoRoute, ReceiptPdu, Router, Store};
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,6 @@ pub struct Pending {
 }
 
 const LATER: &str = "takes effect in a later release";
-const ALPHABET: &str = "read for the text of receipts only; messages are converted in a later release";
 const PARK: &str = "messages are parked in a later release; until then operators are told ESME_RX_T_APPN and keep them";
 
 impl Config {
@@ -26,19 +25,9 @@ impl Config {
                 keys.push(Pending { key, note: LATER });
             }
         };
-        for (index, listener) in self.listener.iter().enumerate() {
-            add(listener.proxy_protocol != ProxyProtocol::Off, format!("listener[{index}].proxy_protocol"));
-            add(!listener.trusted_proxies.is_empty(), format!("listener[{index}].trusted_proxies"));
-        }
         for (index, account) in self.account.iter().enumerate() {
             add(account.outbind.is_some(), format!("account[{index}].outbind"));
             add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
-            add(account.tlv != AccountTlv::default(), format!("account[{index}].tlv"));
-        }
-        for (index, operator) in self.operator.iter().enumerate() {
-            add(operator.exclusive, format!("operator[{index}].exclusive"));
-            add(operator.alphabet != Alphabet::Gsm7, format!("operator[{index}].alphabet"));
-            add(operator.long_messages != LongMessages::Keep, format!("operator[{index}].long_messages"));
         }
         add(self.router.mo_park_max != Router::default().mo_park_max, "router.mo_park_max".to_owned());
         add(self.store.memory_max != Store::default().memory_max, "store.memory_max".to_owned());
@@ -47,11 +36,6 @@ impl Config {
         add(self.http.token_file.is_some(), "http.token_file".to_owned());
         add(self.cdr.is_some(), "cdr".to_owned());
         add(self.telemetry.otlp_endpoint.is_some(), "telemetry.otlp_endpoint".to_owned());
-        for (index, account) in self.account.iter().enumerate() {
-            if account.alphabet != Alphabet::Gsm7 {
-                keys.push(Pending { key: format!("account[{index}].alphabet"), note: ALPHABET });
-            }
-        }
         if self.router.mo_no_route == MoNoRoute::Park {
             keys.push(Pending { key: "router.mo_no_route".to_owned(), note: PARK });
         }

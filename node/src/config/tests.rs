@@ -205,7 +205,7 @@ system_id = "smsc"
 password = "secret"
 bind = "transmitter+receiver"
 links = 2
-exclusive = true
+exclusive = false
 window = 20
 throughput_max = 30
 message_id = ["response_hex", "trim_zeros"]
@@ -217,6 +217,8 @@ retry = ["1s", "1m 30s"]
 waiting_max = 6
 alphabet = "ascii"
 long_messages = "sar"
+senders = [{ from = "BRAND*", to = "72345" }]
+ton_npi = { destination = [1, 1], short_code = [3, 0] }
 tls = { server_name = "smpp.example" }
 system_type = "VMA"
 address_range = "^46"
@@ -318,7 +320,7 @@ operator:
     password: secret
     bind: transmitter+receiver
     links: 2
-    exclusive: true
+    exclusive: false
     window: 20
     throughput_max: 30
     message_id: [response_hex, trim_zeros]
@@ -330,6 +332,8 @@ operator:
     waiting_max: 6
     alphabet: ascii
     long_messages: sar
+    senders: [{ from: "BRAND*", to: "72345" }]
+    ton_npi: { destination: [1, 1], short_code: [3, 0] }
     tls: { server_name: smpp.example }
     system_type: VMA
     address_range: ^46
@@ -469,6 +473,7 @@ fn an_impossible_value_is_refused_with_its_key_and_what_is_expected() {
         ("[[operator]]\nmessage_id = [\"receipt_hex\", \"response_hex\"]", "operator[0].message_id", "at most one"),
         ("[[operator]]\nstatus = { 88 = \"retry\" }", "operator[0].status.88", "expected a name such as"),
         ("[[operator]]\nstatus = { 0x58 = \"maybe\" }", "operator[0].status.0x58", "expected one of `accepted`"),
+        ("[[operator]]\nton_npi = { name = [5] }", "operator[0].ton_npi.name", "expected"),
         ("[[operator]]\nbind = \"both\"", "operator[0].bind", "expected `transceiver` or `transmitter+receiver`"),
         ("[[route]]\nprefix = \"+46\"", "route[0].prefix", "expected international digits"),
         ("[[route]]\noperators = [{ name = \"a\", weight = 0 }]", "route[0].operators[0].weight", "at least 1"),
@@ -500,6 +505,9 @@ fn contradictions_between_keys_are_refused() {
         ),
         (with("password = \"secret-of-op-a\"", ""), "operator[0].password"),
         (with("\"secret-of-op-a\"", "\"x\"\nretry = []"), "operator[0].retry"),
+        (with("\"secret-of-op-a\"", "\"x\"\nexclusive = true\nlinks = 2"), "operator[0].exclusive"),
+        (with("\"secret-of-op-a\"", "\"x\"\nsenders = [{ from = \"\", to = \"x\" }]"), "operator[0].senders[0].from"),
+        (with("\"secret-of-demo\"", "\"x\"\nclient_certificate = \"bank\""), "account[0].client_certificate"),
         (with("\"secret-of-op-a\"", "\"x\"\nsystem_type = \"1234567890123\""), "operator[0].system_type"),
         (with("\"secret-of-op-a\"", "\"x\"\nstatus = { ESME_ROK = \"refused\" }"), "operator[0].status"),
         (with("operators = [{ name = \"op-a\" }]", "operators = [{ name = \"op-b\" }]"), "route[0].operators[0].name"),
@@ -661,7 +669,7 @@ fn keys_without_effect_are_listed_and_only_those_that_were_given() {
     assert_eq!(minimal().without_effect(), []);
     let keys: Vec<String> =
         load_toml(EVERY_KEY_TOML).expect("good").without_effect().into_iter().map(|pending| pending.key).collect();
-    for key in ["account[0].outbind", "listener[0].proxy_protocol", "cdr", "store.postgres", "http.agent_check"] {
+    for key in ["account[0].outbind", "telemetry.otlp_endpoint", "cdr", "store.postgres", "http.agent_check"] {
         assert!(keys.iter().any(|found| found == key), "{key}: {keys:?}");
     }
 }

@@ -1,12 +1,17 @@
 //! What we know about an ESME, ready for use by its sessions.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use smsc_router::throttle::Throttle;
+use smsc_proto::smpp::pdu::SmBody;
+use smsc_proto::text::DefaultAlphabet;
+use smsc_proto::text::concatenation::Marking;
 use smsc_store::Name;
 
-use crate::config;
+use super::rate::Rate;
+use crate::config::{self, LongMessages};
 
 /// An account: its configuration and what all of its sessions share.
 #[derive(Debug)]
@@ -16,7 +21,29 @@ pub struct Account {
     /// Its configuration.
     pub config: config::Account,
     allowed_sources: Vec<SourcePattern>,
-    throttle: Option<Mutex<Throttle>>,
+    rate: Option<Mutex<Rate>>,
+    operators: HashMap<Name, OperatorRules>,
+    references: AtomicU8,
+}
+
+/// What an operator wants otherwise than this account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperatorRules {
+    /// What data_coding 0 means to it.
+    pub alphabet: DefaultAlphabet,
+    /// How the parts of a message that is too long for it are marked; `None`: it is not cut.
+    pub marking: Option<Marking>,
+}
+
+impl OperatorRules {
+    fn of(operator: &config::Operator) -> Self {
+        let marking = match operator.long_messages {
+            LongMessages::Keep | LongMessages::Payload => None,
+            LongMessages::Udh => Some(Marking::Udh),
+            LongMessages::Sar => Some(Marking::Sar),
+        };
+        Self { alphabet: operator.alphabet.into(), marking }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +53,11 @@ enum SourcePattern {
 }
 
 impl Account {
-    /// The account of this configuration.
-    pub fn new(config: config::Account) -> Self {
+    /// The account of this configuration, among those operators.
+    pub fn new(config: config::Account, operators: &[config::Operator]) -> Self {
+        let alphabet: DefaultAlphabet = config.alphabet.into();
+        let rules = operators.iter().map(|operator| (Name::intern(&operator.name), OperatorRules::of(operator)));
+        let rules = rules.filter(|(_, rules)| rules.alphabet != alphabet || rules.marking.is_some());
         let pattern = |text: &String| match text.strip_suffix('*') {
             Some(prefix) => SourcePattern::Prefix(prefix.as_bytes().into()),
             None => SourcePattern::Exact(text.as_bytes().into()),
@@ -35,8 +65,9 @@ impl Account {
         Self {
             name: Name::intern(&config.system_id),
             allowed_sources: config.allowed_sources.iter().map(pattern).collect(),
-            throttle: (config.throughput_max > 0)
-                .then(|| Mutex::new(Throttle::new(config.throughput_max, Instant::now()))),
+            operators: rules.collect(),
+            references: AtomicU8::new(rand::random()),
+            rate: (config.throughput_max > 0).then(|| Mutex::new(Rate::new(config.throughput_max, Instant::now()))),
             config,
         }
     }
@@ -50,9 +81,21 @@ impl Account {
             })
     }
 
-    /// Whether one more message is within `throughput_max`, over all sessions of the account on this node.
-    pub fn take_permit(&self) -> bool {
-        let Some(throttle) = &self.throttle else { return true };
-        throttle.lock().unwrap_or_else(PoisonError::into_inner).take(1, Instant::now()) == 1
+    /// What that operator wants otherwise than this account; `None` for most.
+    pub fn towards(&self, operator: Name) -> Option<OperatorRules> {
+        if self.operators.is_empty() { None } else { self.operators.get(&operator).copied() }
+    }
+
+    /// Marks the parts of a message: another one than that of the message before. One octet, which is understood
+    /// everywhere.
+    pub fn next_reference(&self) -> u16 {
+        self.references.fetch_add(1, Ordering::Relaxed).into()
+    }
+
+    /// Whether this message is within `throughput_max`, over all sessions of the account on this node. Costs little,
+    /// and takes nothing that a refusal would have to give back (S44).
+    pub fn admits(&self, sm: &SmBody) -> bool {
+        let Some(rate) = &self.rate else { return true };
+        rate.lock().unwrap_or_else(PoisonError::into_inner).admit(&sm.fields(), Instant::now())
     }
 }

@@ -1,9 +1,10 @@
-//! Who may bind: system_id, password, address. Passwords are compared in a time that does not depend on them.
+//! Who may bind: system_id, password, address, certificate. Passwords are compared in a time that does not depend on them.
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use smsc_proto::smpp::command_status::CommandStatus;
@@ -12,7 +13,8 @@ use smsc_store::Name;
 use tokio::sync::Semaphore;
 
 use super::account::Account;
-use crate::config::{BindErrors, Credential};
+use super::bind_backoff::Attempted;
+use crate::config::{self, BindErrors, Credential};
 use crate::services::Services;
 
 /// Why a bind is refused.
@@ -22,6 +24,8 @@ pub struct Refused {
     pub account: Option<Name>,
     /// What the ESME is told.
     pub status: CommandStatus,
+    /// It was not even looked at: it has failed too often a moment ago, and should have waited.
+    pub too_soon: bool,
 }
 
 /// The answer to a bind.
@@ -39,39 +43,101 @@ pub enum Decision {
 pub struct HashChecks {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    /// Computed for binds that are refused without one, so that a refusal takes the same time whatever was wrong (S15).
+    decoy: Option<String>,
 }
 
-impl Default for HashChecks {
-    fn default() -> Self {
+impl HashChecks {
+    /// For a node of that configuration.
+    pub fn new(config: &config::Config) -> Self {
         const RUNNING_MAX: usize = 2;
         const WAITING_MAX: usize = 256;
-        Self { running: Arc::new(Semaphore::new(RUNNING_MAX)), waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+        let hashes = config.account.iter().filter_map(|account| account.password_hash.as_ref());
+        let dearest = hashes.max_by_key(|hash| cost(hash.expose())).map(|hash| hash.expose().to_owned());
+        let uniform = config.session.bind_errors == BindErrors::Uniform;
+        Self {
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            decoy: dearest.filter(|_| uniform),
+        }
     }
 }
 
-/// Decides on a bind from that address.
-pub fn decide(services: &Services, peer: IpAddr, bind: &Bind) -> Decision {
+/// Memory times passes.
+fn cost(hash: &str) -> u64 {
+    let hash = PasswordHash::new(hash).ok();
+    let parameter = |name| hash.as_ref().and_then(|hash| hash.params.get_decimal(name)).map_or(1, u64::from);
+    parameter("m") * parameter("t")
+}
+
+/// What is known of a bind before any hash was computed.
+enum Known<'a> {
+    Right,
+    Wrong(CommandStatus),
+    DependsOn(&'a str),
+}
+
+/// Decides on a bind from that address, over a connection whose TLS certificate bears these names.
+pub fn decide(services: &Services, peer: IpAddr, certificate_names: &[String], bind: &Bind) -> Decision {
+    let account = services.account_of(&bind.system_id);
+    let name = account.map(|account| account.name);
+    let backoff = services.bind_backoff.lock().unwrap_or_else(PoisonError::into_inner);
+    if backoff.wait(Attempted::new(peer, name), Instant::now()) > Duration::ZERO {
+        // RBINDFAIL: Kannel gives a link up for good at RINVPASWD, and this customer may come back (Q25).
+        return Decision::Now(Err(Refused { account: name, status: CommandStatus::ESME_RBINDFAIL, too_soon: true }));
+    }
+    drop(backoff);
+    let known = match account {
+        None => Known::Wrong(CommandStatus::ESME_RINVSYSID),
+        Some(account) => look(account, peer, certificate_names, bind),
+    };
     let errors = services.config.session.bind_errors;
-    let refused = |account: Option<&Account>, status| {
+    let refused = move |status| {
         let status = match errors {
             BindErrors::Exact => status,
             BindErrors::Uniform => CommandStatus::ESME_RBINDFAIL,
         };
-        Err(Refused { account: account.map(|account| account.name), status })
+        Refused { account: name, status, too_soon: false }
     };
-    let Some(account) = services.account_of(&bind.system_id) else {
-        return Decision::Now(refused(None, CommandStatus::ESME_RINVSYSID));
-    };
+    match (known, account, &services.hash_checks.decoy) {
+        (Known::Right, Some(account), _) => Decision::Now(Ok(account.clone())),
+        (Known::DependsOn(hash), Some(account), _) => {
+            let wrong = refused(CommandStatus::ESME_RINVPASWD);
+            check_hash(services, hash, bind, Ok(account.clone()), wrong)
+        }
+        (Known::Wrong(status), _, Some(decoy)) => {
+            check_hash(services, decoy, bind, Err(refused(status)), refused(status))
+        }
+        (Known::Wrong(status), _, None) => Decision::Now(Err(refused(status))),
+        (Known::Right | Known::DependsOn(_), None, _) => Decision::Now(Err(refused(CommandStatus::ESME_RINVSYSID))),
+    }
+}
+
+/// Where from, with which certificate, with which password.
+fn look<'a>(account: &'a Account, peer: IpAddr, certificate_names: &[String], bind: &Bind) -> Known<'a> {
     let allow_from = &account.config.allow_from;
     if !allow_from.is_empty() && !allow_from.iter().any(|network| network.contains(&peer.to_canonical())) {
-        return Decision::Now(refused(Some(account), CommandStatus::ESME_RBINDFAIL));
+        return Known::Wrong(CommandStatus::ESME_RBINDFAIL);
+    }
+    let known = |name: &String| certificate_names.contains(name);
+    if !account.config.client_certificate.as_ref().is_none_or(known) {
+        return Known::Wrong(CommandStatus::ESME_RBINDFAIL);
     }
     match account.config.credential() {
-        Some(Credential::Password(password)) if same(password.expose().as_bytes(), &bind.password) => {
-            Decision::Now(Ok(account.clone()))
-        }
-        Some(Credential::Hash(hash)) => check_hash(services, account.clone(), hash.expose(), bind, errors),
-        Some(Credential::Password(_)) | None => Decision::Now(refused(Some(account), CommandStatus::ESME_RINVPASWD)),
+        Some(Credential::Password(password)) if same(password.expose().as_bytes(), &bind.password) => Known::Right,
+        Some(Credential::Hash(hash)) => Known::DependsOn(hash.expose()),
+        Some(Credential::Password(_)) | None => Known::Wrong(CommandStatus::ESME_RINVPASWD),
+    }
+}
+
+/// Has whoever fails again and again wait.
+pub fn remember(services: &Services, peer: IpAddr, verdict: &Verdict) {
+    let mut backoff = services.bind_backoff.lock().unwrap_or_else(PoisonError::into_inner);
+    match verdict {
+        Ok(account) => backoff.succeeded(Attempted::new(peer, Some(account.name))),
+        // What was not looked at, or could not be, says nothing about who asked.
+        Err(refused) if refused.too_soon || refused.status == CommandStatus::ESME_RSYSERR => {}
+        Err(refused) => backoff.failed(Attempted::new(peer, refused.account), Instant::now()),
     }
 }
 
@@ -80,25 +146,24 @@ fn same(expected: &[u8], given: &[u8]) -> bool {
     expected.len() == given.len() && expected.iter().zip(given).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
-fn check_hash(services: &Services, account: Arc<Account>, hash: &str, bind: &Bind, errors: BindErrors) -> Decision {
+/// Computes the hash on another thread. The verdict is `right` when it matches, else `wrong`.
+fn check_hash(services: &Services, hash: &str, bind: &Bind, right: Verdict, wrong: Refused) -> Decision {
     let checks = &services.hash_checks;
-    let name = Some(account.name);
     // Our side is overloaded: that must not look like a wrong password (Q25).
-    let busy = Err(Refused { account: name, status: CommandStatus::ESME_RSYSERR });
+    let busy = Err(Refused { status: CommandStatus::ESME_RSYSERR, ..wrong });
     let Ok(place) = checks.waiting.clone().try_acquire_owned() else { return Decision::Now(busy) };
     let running = checks.running.clone();
     let (hash, password) = (hash.to_owned(), bind.password.clone());
     Decision::Later(Box::pin(async move {
-        let Ok(_running) = running.acquire_owned().await else { return busy };
+        let Ok(running) = running.acquire_owned().await else { return busy };
         let verified = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _places = (place, running);
             PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok())
         });
-        match (verified.await, errors) {
-            (Ok(true), _) => Ok(account),
-            (Ok(false), BindErrors::Exact) => Err(Refused { account: name, status: CommandStatus::ESME_RINVPASWD }),
-            (Ok(false), BindErrors::Uniform) => Err(Refused { account: name, status: CommandStatus::ESME_RBINDFAIL }),
-            (Err(_), _) => busy,
+        match verified.await {
+            Ok(true) => right,
+            Ok(false) => Err(wrong),
+            Err(_) => busy,
         }
     }))
 }

@@ -13,6 +13,7 @@ use smsc_proto::text::plain_text;
 use smsc_store::{Content, LeasedDelivery};
 
 use super::account::Account;
+use super::tlv_policy;
 use crate::attempt::Attempt;
 
 /// Sends one delivery to the ESME. An error means that nothing was written.
@@ -30,7 +31,9 @@ pub fn deliver(
     match delivery.content {
         Content::Message => {
             let message = message(&fields, with_tlvs);
-            session.send_sm(now, &message, &[], Attempt::new(delivery, now)).map(drop)
+            let tlvs = tlv_policy::to_esme(&account.config.tlv, message.tlvs);
+            let message = SmFields { tlvs: Tlvs::default(), ..message };
+            session.send_sm(now, &message, &tlvs, Attempt::new(delivery, now)).map(drop)
         }
         Content::Receipt { state, error, done } => {
             let id = delivery.message_id.to_string();

@@ -9,12 +9,11 @@ use std::time::Duration;
 use actix::{Arbiter, ArbiterHandle};
 use socket2::{Domain, Socket as RawSocket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
+use super::entrance::Entrance;
 use super::session::EsmeSession;
 use crate::services::Services;
 use crate::telemetry::metrics::ListenerMetrics;
-use crate::wire::Socket;
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4_096;
@@ -66,19 +65,19 @@ impl Threads {
 pub struct BoundListener {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    entrance: Arc<Entrance>,
 }
 
 impl BoundListener {
     /// Binds the port. Must be called inside a tokio runtime.
-    pub fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, entrance: Entrance) -> io::Result<Self> {
         let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
         // A restart must not wait for connections of its predecessor to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Self { listener: TcpListener::from_std(socket.into())?, address, tls })
+        Ok(Self { listener: TcpListener::from_std(socket.into())?, address, entrance: Arc::new(entrance) })
     }
 
     /// Lets ESMEs in until the task is ended.
@@ -86,6 +85,10 @@ impl BoundListener {
         let metrics = ListenerMetrics::new(&self.address.to_string());
         loop {
             match self.listener.accept().await {
+                Ok((_, peer)) if !self.entrance.admits(peer.ip()) => {
+                    tracing::warn!(event = "listener.proxy_header", %peer, "not one of trusted_proxies");
+                    metrics.refused("proxy_header");
+                }
                 Ok((stream, peer)) => {
                     metrics.accepted();
                     self.hand_over(stream, peer, &services, &threads, &metrics);
@@ -107,37 +110,15 @@ impl BoundListener {
         metrics: &ListenerMetrics,
     ) {
         let (arbiter, place) = threads.least_loaded();
-        let (services, tls, metrics) = (services.clone(), self.tls.clone(), metrics.clone());
+        let (services, entrance, metrics) = (services.clone(), self.entrance.clone(), metrics.clone());
         let Ok(stream) = stream.set_nodelay(true).and_then(|()| stream.into_std()) else { return };
         arbiter.spawn_fn(move || {
             // The stream belongs to the runtime of the thread that serves it.
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             actix::spawn(async move {
-                let Some(socket) = handshake(stream, tls, &services, &metrics).await else { return };
-                EsmeSession::start_on(services, socket, peer, place, metrics);
+                let Some(client) = entrance.open(stream, peer, &metrics).await else { return };
+                EsmeSession::start_on(services, client, place, metrics);
             });
         });
-    }
-}
-
-/// The TLS handshake, within the time that a connection may stay unbound.
-async fn handshake(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    services: &Services,
-    metrics: &ListenerMetrics,
-) -> Option<Socket> {
-    let Some(acceptor) = tls else { return Some(Socket::Plain(stream)) };
-    match tokio::time::timeout(services.config.session.session_init, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream.into()))),
-        Ok(Err(error)) => {
-            tracing::debug!(event = "listener.tls", %error, "TLS handshake failed");
-            metrics.refused("tls");
-            None
-        }
-        Err(_) => {
-            metrics.refused("tls");
-            None
-        }
     }
 }

@@ -3,19 +3,31 @@
 //! | file | does |
 //! |---|---|
 //! | [`listener`] | accepts connections and hands each to the least loaded thread |
+//! | [`entrance`] | PROXY header and TLS handshake of a new connection |
+//! | [`proxy_header`] | reads a PROXY header and nothing behind it |
 //! | [`session`] | the actor of one connection |
 //! | [`account`] | what we know about an ESME, ready for use |
+//! | [`rate`] | its messages per second |
+//! | [`tlv_policy`] | which TLVs of its messages pass |
 //! | [`bind`] | who may bind |
+//! | [`bind_backoff`] | who failed too often and has to wait |
 //! | [`directory`] | who is bound |
 //! | [`submit`] | a submit_sm becomes a message to keep |
+//! | [`long_message`] | a message that is too long for its operator becomes several |
 //! | [`deliver`] | a leased message or receipt becomes a deliver_sm |
 //! | [`refusal`] | why we say no |
 
 pub mod account;
 pub mod bind;
+pub mod bind_backoff;
 pub mod deliver;
 pub mod directory;
+pub mod entrance;
 pub mod listener;
+pub mod long_message;
+pub mod proxy_header;
+pub mod rate;
 pub mod refusal;
 pub mod session;
 pub mod submit;
+pub mod tlv_policy;

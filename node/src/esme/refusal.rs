@@ -31,6 +31,12 @@ pub enum Refusal {
     /// We keep no canned messages (S37).
     #[error("no such default message")]
     NoDefaultMessage,
+    /// More than 255 parts for an operator that takes parts only (S38).
+    #[error("the message takes more than 255 parts")]
+    TooLong,
+    /// A TLV that the account must send is missing (S25).
+    #[error("a TLV that the account must send is missing")]
+    TlvMissing,
     /// Not a time (S30).
     #[error("schedule_delivery_time is no time")]
     BadSchedule,
@@ -60,6 +66,8 @@ impl Refusal {
             Self::BadPriority => CommandStatus::ESME_RINVPRTFLG,
             Self::BadReplaceFlag => CommandStatus::ESME_RINVREPFLAG,
             Self::NoDefaultMessage => CommandStatus::ESME_RINVDFTMSGID,
+            Self::TooLong => CommandStatus::ESME_RINVMSGLEN,
+            Self::TlvMissing => CommandStatus::ESME_RMISSINGTLV,
             Self::BadSchedule => CommandStatus::ESME_RINVSCHED,
             Self::BadValidity => CommandStatus::ESME_RINVEXPIRY,
             Self::QueueFull | Self::Store(_) => CommandStatus::ESME_RMSGQFUL,
@@ -78,6 +86,8 @@ impl Refusal {
             | Self::BadPriority
             | Self::BadReplaceFlag
             | Self::NoDefaultMessage
+            | Self::TooLong
+            | Self::TlvMissing
             | Self::BadSchedule
             | Self::BadValidity => "bad_request",
             Self::QueueFull => "queue_full",

@@ -6,7 +6,6 @@
 //! again; messages that it submitted and that were not answered are kept all the same.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +24,7 @@ use smsc_store::{
 use super::account::Account;
 use super::bind::{self, Decision, Verdict};
 use super::deliver::deliver;
+use super::entrance::Client;
 use super::listener::Place;
 use super::refusal::Refusal;
 use super::submit::{Submitter, admit};
@@ -34,7 +34,7 @@ use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
-use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
+use crate::wire::{Edge, Pump, Wire, WireOptions};
 
 /// One connection of an ESME.
 pub struct EsmeSession {
@@ -49,6 +49,8 @@ pub struct EsmeSession {
     draining: bool,
     // UTC at the beginning of this turn.
     utc: Timestamp,
+    // What its TLS certificate calls it.
+    certificate_names: Box<[String]>,
     listener: ListenerMetrics,
     // Keeps the count of connections of this thread right, whatever ends the actor.
     _place: Place,
@@ -73,14 +75,9 @@ struct BindDecided {
 
 impl EsmeSession {
     /// Starts the actor on the current thread for a connection whose TLS handshake is done.
-    pub fn start_on(
-        services: Arc<Services>,
-        socket: Socket,
-        peer: SocketAddr,
-        place: Place,
-        listener: ListenerMetrics,
-    ) {
-        let session = Session::new(services.config.session_options(Role::Mc), Instant::now());
+    pub fn start_on(services: Arc<Services>, client: Client, place: Place, listener: ListenerMetrics) {
+        let Client { socket, peer, since, certificate_names } = client;
+        let session = Session::new(services.config.session_options(Role::Mc), since);
         let options = WireOptions {
             pdu_size_max: services.config.session.pdu_size_max.as_usize(),
             pdu_read: services.config.session.pdu_read,
@@ -95,6 +92,7 @@ impl EsmeSession {
             asked: VecDeque::new(),
             draining: false,
             utc: services.now(),
+            certificate_names,
             listener,
             services,
             _place: place,
@@ -133,7 +131,7 @@ impl EsmeSession {
             self.refuse_bind(now, kind, None, sequence_number, CommandStatus::ESME_RBINDFAIL, true);
             return;
         }
-        match bind::decide(&self.services, self.wire.peer.ip(), bind) {
+        match bind::decide(&self.services, self.wire.peer.ip(), &self.certificate_names, bind) {
             Decision::Now(verdict) => self.answer_bind(now, kind, sequence_number, verdict, ctx),
             Decision::Later(verdict) => {
                 // By way of the mailbox: it is looked into before the pump, which then writes the answer.
@@ -153,11 +151,12 @@ impl EsmeSession {
         verdict: Verdict,
         ctx: &mut Context<Self>,
     ) {
+        bind::remember(&self.services, self.wire.peer.ip(), &verdict);
         let account = match verdict {
             Ok(account) => account,
             Err(refused) => {
                 let account = refused.account.map(|name| name.as_str());
-                self.refuse_bind(now, kind, account, sequence_number, refused.status, false);
+                self.refuse_bind(now, kind, account, sequence_number, refused.status, refused.too_soon);
                 return;
             }
         };
@@ -217,7 +216,7 @@ impl EsmeSession {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        if !bound.account.take_permit() {
+        if !bound.account.admits(sm) {
             return Err(Refusal::Throttled);
         }
         let submitter = Submitter {

@@ -1,18 +1,20 @@
 //! A submit_sm becomes a message to keep: checked, routed, timed. Pure.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use smallvec::smallvec;
 use smsc_proto::smpp::pdu::{BindKind, SmBody, SmFields};
 use smsc_proto::time_format::read_time;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::Snapshot;
 use smsc_router::number::normalise;
 use smsc_store::handle::address_hash;
-use smsc_store::{NewDelivery, NewMessage, Origin, Outbox, Peer, ReceiptRequest};
+use smsc_store::{NewMessage, Origin, Peer, ReceiptRequest};
 
 use super::account::Account;
+use super::long_message;
 use super::refusal::Refusal;
+use super::tlv_policy;
 use crate::config::ValidityOverMax;
 
 /// The session that submits, as far as a message depends on it.
@@ -45,16 +47,18 @@ pub fn admit(
     let destination = normalise(&fields.destination, None).ok_or(Refusal::BadDestination)?;
     let (due, expires) = times(account, &fields, now)?;
     let operator = routes.mt(account.name, fields.source.digits, &destination)?;
+    let body = tlv_policy::admit(&account.config.tlv, sm, &fields)?;
+    let deliveries = long_message::deliveries(account, operator, &body)?;
     Ok(NewMessage {
         tag: sequence_number,
         origin: Origin::Account(account.name),
-        body: sm.octets().clone(),
+        body,
         priority: fields.priority_flag.min(3),
         due,
         expires,
         receipts: ReceiptRequest(fields.registered_delivery),
         destination: address_hash(&destination),
-        deliveries: smallvec![NewDelivery { outbox: Outbox::Operator(operator), body: None }],
+        deliveries,
         peer: Peer { address: submitter.peer, bind: submitter.bind },
     })
 }
@@ -78,6 +82,9 @@ fn check_flags(fields: &SmFields<'_>, interface_version: u8) -> Result<(), Refus
     Ok(())
 }
 
+/// How long a message waits for its one attempt: shorter than any retry is worth.
+const SINGLE_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// When the message may leave and when its validity ends. A schedule that is over means now.
 fn times(account: &Account, fields: &SmFields<'_>, now: Timestamp) -> Result<(Timestamp, Timestamp), Refusal> {
     let scheduled = read_time(fields.schedule_delivery_time, now).map_err(|_| Refusal::BadSchedule)?;
@@ -85,6 +92,10 @@ fn times(account: &Account, fields: &SmFields<'_>, now: Timestamp) -> Result<(Ti
     let latest = due.plus(account.config.validity_max);
     let expires = match read_time(fields.validity_period, now).map_err(|_| Refusal::BadValidity)? {
         None => due.plus(account.config.validity_default),
+        // A validity of nothing: one attempt, for which there must be a moment (S32).
+        Some(expires) if expires == now && due == now && fields.validity_period.ends_with(b"R") => {
+            due.plus(SINGLE_ATTEMPT)
+        }
         Some(expires) if expires <= due => return Err(Refusal::BadValidity),
         Some(expires) => expires,
     };

@@ -8,6 +8,7 @@
 //! | [`connect`] | from an address to a socket, with TLS where configured |
 //! | [`reconnect`] | how long to wait before the next try (pure) |
 //! | [`submit`] | a leased message becomes a submit_sm; its response an outcome |
+//! | [`shape`] | what the operator wants of a message: sender, types of numbers, alphabet, form of long ones |
 //! | [`deliver`] | a deliver_sm becomes a receipt or an MO message to keep |
 
 pub mod connect;
@@ -16,4 +17,5 @@ pub mod link;
 pub mod profile;
 pub mod reconnect;
 pub mod session;
+pub mod shape;
 pub mod submit;

@@ -6,6 +6,7 @@ use smsc_router::retry::RetrySchedule;
 use smsc_store::Name;
 
 use super::connect::LinkTls;
+use super::shape::Shape;
 use crate::config::{self, Receipts, SettleMode};
 
 /// An operator: its configuration, and tables made of it.
@@ -20,6 +21,8 @@ pub struct Profile {
     pub retry: RetrySchedule,
     /// How its ids are compared.
     pub ids: IdTransforms,
+    /// What it wants of a message.
+    pub shape: Shape,
     /// TLS towards it.
     pub tls: Option<LinkTls>,
 }
@@ -32,6 +35,7 @@ impl Profile {
             outcomes: config.outcome_table(),
             retry: config.retry_schedule(),
             ids: config.id_transforms(),
+            shape: Shape::new(&config),
             tls,
             config,
         }

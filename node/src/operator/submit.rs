@@ -6,12 +6,14 @@ use smsc_proto::address::Address;
 use smsc_proto::session::{SendError, Session};
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::{Pdu, SmFields};
+use smsc_proto::text::DefaultAlphabet;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::number::normalise;
 use smsc_router::outcome::Meaning;
 use smsc_store::{LeasedDelivery, Origin, Outcome};
 
 use super::profile::Profile;
+use super::shape::natural;
 use crate::attempt::Attempt;
 use crate::services::Services;
 
@@ -51,16 +53,25 @@ pub fn submit(
         replace_if_present: 0,
         ..fields
     };
-    session.send_sm(now, &message, &[], Attempt::new(delivery, now)).map(drop)
+    let from = alphabet_of(services, profile, delivery.origin);
+    profile.shape.apply(&message, from, |message, tlvs| {
+        session.send_sm(now, message, tlvs, Attempt::new(delivery, now)).map(drop)
+    })
+}
+
+/// What data_coding 0 means to whoever brought the message. Of an account that is not configured any more nothing is
+/// known: its messages go as they are.
+fn alphabet_of(services: &Services, profile: &Profile, origin: Origin) -> DefaultAlphabet {
+    let account = match origin {
+        Origin::Account(name) => services.account(name),
+        Origin::Operator(_) => None,
+    };
+    account.map_or(profile.config.alphabet, |account| account.config.alphabet).into()
 }
 
 fn default_source(services: &Services, account: smsc_store::Name) -> Address<'_> {
     let source = services.account(account).map_or("", |account| account.config.source_default.as_str()).as_bytes();
-    if source.iter().all(u8::is_ascii_digit) {
-        Address::new(u8::from(!source.is_empty()), u8::from(!source.is_empty()), source)
-    } else {
-        Address::new(Address::TON_ALPHANUMERIC, 0, source)
-    }
+    natural(source)
 }
 
 /// What a response means for the message, and whether it asks us to slow down.

@@ -18,7 +18,7 @@ fn self_made() -> (tempfile::TempDir, ListenerTls) {
 fn shake_hands(client: Arc<ClientConfig>, server: &ServerTls) -> Result<ClientConnection, rustls::Error> {
     let name = server_name("localhost").expect("a name");
     let mut client = ClientConnection::new(client, name)?;
-    let mut server = ServerConnection::new(server.config.clone())?;
+    let mut server = ServerConnection::new(server.config())?;
     while client.is_handshaking() || server.is_handshaking() {
         let mut octets = Vec::new();
         client.write_tls(&mut octets).expect("a vector takes all");

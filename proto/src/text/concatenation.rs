@@ -138,9 +138,18 @@ pub fn split(user_data: &[u8], unit: Unit, marking: Marking, reference: u16) -> 
         pieces.push(piece);
         rest = behind;
     }
+    mark_all(&pieces, marking, reference)
+}
+
+/// Marks the pieces of a text as parts of one message.
+pub(super) fn mark_all<T: AsRef<[u8]>>(
+    pieces: &[T],
+    marking: Marking,
+    reference: u16,
+) -> Result<Vec<Segment>, TooLong> {
     let total = u8::try_from(pieces.len()).map_err(|_| TooLong { segments: pieces.len() })?;
     let parts = (1..=total).map(|number| Part { reference, total, number });
-    Ok(parts.zip(pieces).map(|(part, piece)| mark(part, piece, marking)).collect())
+    Ok(parts.zip(pieces).map(|(part, piece)| mark(part, piece.as_ref(), marking)).collect())
 }
 
 fn mark(part: Part, piece: &[u8], marking: Marking) -> Segment {

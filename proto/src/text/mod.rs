@@ -7,8 +7,10 @@
 //! | [`latin1`] | ISO 8859-1 |
 //! | [`udh`] | the user data header: its elements, parts, ports |
 //! | [`concatenation`] | long messages: cut into segments, and put together again |
+//! | [`conversion`] | messages for a peer with another default alphabet, or that takes parts only |
 
 pub mod concatenation;
+pub mod conversion;
 pub mod gsm7;
 pub mod latin1;
 pub mod ucs2;

@@ -9,6 +9,9 @@
 // Who may bind, as what, and how a session begins and ends.
 mod bind;
 
+// What an account may.
+mod accounts;
+
 // What is accepted, what is refused and with which code.
 mod submit;
 
@@ -35,6 +38,9 @@ mod link_loss;
 
 // kill -9 in the middle of it.
 mod restart;
+
+// A balancer that says who the client is.
+mod proxy_protocol;
 
 // TLS on both edges.
 mod tls;

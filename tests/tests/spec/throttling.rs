@@ -92,3 +92,20 @@ fn the_operators_rate_is_kept() {
     let took = attempts[59].at - attempts[0].at;
     assert!(took >= Duration::from_millis(1_800), "60 at 20 a second, a second's worth at once, took {took:?}");
 }
+
+// S44
+#[test]
+fn a_message_of_many_parts_is_admitted_as_one() {
+    let operator = Operator::start("op-a");
+    let node = node_with_rate(&operator, 5);
+    let esme = node.transmitter("demo");
+    let part = |number: u8| {
+        let octets = [5, 0, 3, 7, 12, number, b'x'];
+        Message::to("46701234567").octets(&octets).with(|message| message.esm_class = 0x40)
+    };
+    for number in 1..=12 {
+        assert!(esme.submit(&part(number)).is_ok(), "part {number}");
+    }
+    assert_eq!(esme.submit(&Message::to("46701234567")), Err(CommandStatus::ESME_RTHROTTLED), "they are owed");
+    operator.expect_messages(12);
+}

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::BindKind;
-use smsc_tests::certificate::{Authority, ClientTls};
+use smsc_tests::certificate::{Authority, CertificateFiles, ClientTls, shown_at};
 use smsc_tests::configuration::Configuration;
 use smsc_tests::esme::Esme;
 use smsc_tests::message::Message;
@@ -88,6 +88,121 @@ fn where_client_certificates_are_asked_for_nobody_binds_without_one() {
     assert_eq!(bind(&ClientTls::anonymous()), None);
     assert_eq!(bind(&ClientTls::with(stranger.issue("esme"))), None);
     assert_eq!(bind(&ClientTls::with(authority.issue("esme"))), Some(CommandStatus::ESME_ROK));
+}
+
+/// A listener's key `tls` with these files, and client certificates of that authority.
+fn tls_with_client_ca(files: &CertificateFiles, authority: &Authority) -> String {
+    let CertificateFiles { certificate, key } = files;
+    format!("{{ certificate = {certificate:?}, key = {key:?}, client_ca = {:?} }}", authority.file())
+}
+
+#[test]
+fn an_account_may_be_bound_to_the_name_in_its_certificate() {
+    let authority = Authority::new();
+    let node = Configuration::new()
+        .account("anybody")
+        .account_with("bank", "client_certificate = \"bank.example\"")
+        .tls_listener(&tls_with_client_ca(&authority.issue("localhost"), &authority))
+        .start();
+    let bind = |name: &str, system_id: &str| {
+        let esme = Esme::connect_tls(node.tls_address(), &ClientTls::with(authority.issue(name))).unwrap();
+        esme.bind(BindKind::Transceiver, system_id)
+    };
+    assert_eq!(bind("bank.example", "bank"), CommandStatus::ESME_ROK);
+    assert_eq!(bind("shop.example", "bank"), CommandStatus::ESME_RBINDFAIL, "the password alone is not enough");
+    assert_eq!(bind("shop.example", "anybody"), CommandStatus::ESME_ROK);
+    assert_eq!(node.connect().bind(BindKind::Transceiver, "bank"), CommandStatus::ESME_RBINDFAIL, "nor is it in clear");
+}
+
+#[test]
+fn an_account_bound_to_a_certificate_needs_a_listener_that_asks_for_one() {
+    let ended = Configuration::new().account_with("bank", "client_certificate = \"bank.example\"").start_in_vain();
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("account[0].client_certificate"), "{ended:?}");
+}
+
+/// Waits until the listener shows that certificate.
+fn expect_shown(node: &Node, files: &CertificateFiles) {
+    let deadline = std::time::Instant::now() + smsc_tests::PATIENCE;
+    while shown_at(node.tls_address()) != files.der() {
+        assert!(std::time::Instant::now() < deadline, "the new certificate is shown");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_to_new_connections_and_no_bind_is_dropped() {
+    let (authority, operator) = (Authority::new(), Operator::start("op-a"));
+    let (live, renewed) = (authority.issue("localhost"), authority.issue("renewed.example"));
+    let node = usual(&operator).tls_listener(&live.listener_tls()).start();
+    let before = node.connect_tls();
+    assert_eq!(before.bind(BindKind::Transceiver, "demo"), CommandStatus::ESME_ROK);
+    renewed.replace(&live);
+    expect_shown(&node, &renewed);
+    before.submit_ok(&Message::to("46701234567").text("on the old one"));
+    assert_eq!(operator.expect_message().message.as_text(), "on the old one");
+    assert_eq!(node.connect_tls().bind(BindKind::Transceiver, "demo"), CommandStatus::ESME_ROK);
+}
+
+#[test]
+fn a_certificate_is_renewed_as_kubernetes_does_it_by_exchanging_a_link() {
+    let authority = Authority::new();
+    let (first, second) = (authority.issue("first.example"), authority.issue("second.example"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (version, files) in [("..1", &first), ("..2", &second)] {
+        std::fs::create_dir(path(version)).unwrap();
+        std::fs::copy(&files.certificate, path(version).join("tls.crt")).unwrap();
+        std::fs::copy(&files.key, path(version).join("tls.key")).unwrap();
+    }
+    let live = CertificateFiles { certificate: path("tls.crt"), key: path("tls.key") };
+    std::os::unix::fs::symlink("..1", path("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/tls.crt", &live.certificate).unwrap();
+    std::os::unix::fs::symlink("..data/tls.key", &live.key).unwrap();
+    let node = Configuration::new().account("demo").tls_listener(&live.listener_tls()).start();
+    assert_eq!(shown_at(node.tls_address()), first.der());
+    std::os::unix::fs::symlink("..2", path("..data_tmp")).unwrap();
+    std::fs::rename(path("..data_tmp"), path("..data")).unwrap();
+    expect_shown(&node, &second);
+}
+
+#[test]
+fn a_renewal_that_went_wrong_changes_nothing_and_says_why() {
+    let (authority, operator) = (Authority::new(), Operator::start("op-a"));
+    let (live, renewed) = (authority.issue("localhost"), authority.issue("renewed.example"));
+    let good = live.der();
+    let node = usual(&operator).tls_listener(&live.listener_tls()).start();
+    std::fs::copy(&renewed.certificate, &live.certificate).unwrap();
+    node.process().expect_output("tls.reload");
+    node.process().expect_output("not usable with the certificate");
+    assert_eq!(shown_at(node.tls_address()), good);
+    std::fs::copy(&renewed.key, &live.key).unwrap();
+    expect_shown(&node, &renewed);
+}
+
+#[test]
+fn who_may_sign_client_certificates_is_read_anew_too() {
+    let (authority, successor) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    let client_ca = folder.path().join("clients.crt");
+    std::fs::copy(authority.file(), &client_ca).unwrap();
+    let CertificateFiles { certificate, key } = authority.issue("localhost");
+    let tls = format!("{{ certificate = {certificate:?}, key = {key:?}, client_ca = {client_ca:?} }}");
+    let node = Configuration::new().account("demo").tls_listener(&tls).start();
+    let binds = |authority: &Authority| {
+        let esme = Esme::connect_tls(node.tls_address(), &ClientTls::with(authority.issue("esme"))).ok()?;
+        let bind = smsc_tests::esme::bind_of("demo", smsc_tests::esme::PASSWORD, 0x34);
+        let number = esme.connection().request(&smsc_proto::smpp::pdu::Pdu::Bind(BindKind::Transceiver, bind));
+        esme.connection().response_or_end(number).map(|frame| frame.header.command_status)
+    };
+    assert_eq!(binds(&authority), Some(CommandStatus::ESME_ROK));
+    std::fs::copy(successor.file(), &client_ca).unwrap();
+    let deadline = std::time::Instant::now() + smsc_tests::PATIENCE;
+    while binds(&successor) != Some(CommandStatus::ESME_ROK) {
+        assert!(std::time::Instant::now() < deadline, "the new authority counts");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(binds(&authority), None, "and the old one does not");
 }
 
 #[test]

@@ -128,3 +128,28 @@ pub const ALERT_ON_MESSAGE_DELIVERY: u16 = 0x130C;
 pub const ITS_REPLY_TYPE: u16 = 0x1380;
 /// its_session_info
 pub const ITS_SESSION_INFO: u16 = 0x1383;
+
+/// Whether 3.4 has this tag in a deliver_sm (§4.6.1): what any client of that version can be expected to know (Q11).
+pub const fn in_deliver_sm_3_4(tag: u16) -> bool {
+    matches!(
+        tag,
+        USER_MESSAGE_REFERENCE
+            | SOURCE_PORT
+            | DESTINATION_PORT
+            | SAR_MSG_REF_NUM
+            | SAR_TOTAL_SEGMENTS
+            | SAR_SEGMENT_SEQNUM
+            | USER_RESPONSE_CODE
+            | PRIVACY_INDICATOR
+            | PAYLOAD_TYPE
+            | MESSAGE_PAYLOAD
+            | CALLBACK_NUM
+            | SOURCE_SUBADDRESS
+            | DEST_SUBADDRESS
+            | LANGUAGE_INDICATOR
+            | ITS_SESSION_INFO
+            | NETWORK_ERROR_CODE
+            | MESSAGE_STATE
+            | RECEIPTED_MESSAGE_ID
+    )
+}
