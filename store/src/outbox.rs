@@ -2,6 +2,7 @@
 //!
 //! An outbox knows slots only by number. It is told of every change of a delivery ([`Outboxes::leave`],
 //! [`Outboxes::enter`]) and counts; its queues are read lazily: an entry whose delivery is no longer ready is skipped.
+//! What is due and spilled cannot leave before its body is read back: holders are rung when it is there.
 
 mod fifo;
 mod ready;
@@ -17,7 +18,7 @@ use crate::partition::delivery::Delivery;
 use crate::partition::slab::Slab;
 
 pub(crate) use fifo::Fifo;
-pub(crate) use ready::{ReadyQueues, ReroutePlace};
+pub(crate) use ready::{Next, ReadyQueues, ReroutePlace};
 
 /// An outbox's number in this partition; it never changes and is never given up.
 pub(crate) type OutboxIndex = u32;
@@ -31,6 +32,8 @@ pub(crate) struct OutboxState {
     pub(crate) counts: [u64; Stage::COUNT],
     /// Messages (not receipts) that wait: what `waiting_max` bounds.
     pub(crate) waiting: u64,
+    /// Ready deliveries whose bodies are not in memory.
+    pub(crate) spilled: u64,
     /// How far a re-routing has come.
     pub(crate) reroute: Option<ReroutePlace>,
     holders: Vec<Registration>,
@@ -39,6 +42,7 @@ pub(crate) struct OutboxState {
     /// Holders that have taken all there was and want to be rung.
     armed: usize,
     to_ring: bool,
+    to_read: bool,
 }
 
 struct Registration {
@@ -54,6 +58,11 @@ impl OutboxState {
     /// Deliveries in this stage.
     pub(crate) const fn count(&self, stage: Stage) -> u64 {
         self.counts[stage as usize]
+    }
+
+    /// Ready deliveries that could be handed out now.
+    pub(crate) const fn at_hand(&self) -> u64 {
+        self.count(Stage::Ready) - self.spilled
     }
 
     /// Deliveries that wait here, leased ones included.
@@ -84,7 +93,15 @@ pub(crate) struct Outboxes {
     rules: FxHashMap<Outbox, OutboxRules>,
     /// Deliveries of all outboxes by [`Stage`].
     pub(crate) totals: [u64; Stage::COUNT],
+    /// Octets of memory that bodies of deliveries take.
+    pub(crate) body_octets: u64,
+    /// Of them, those of staged deliveries, which are not at rest yet.
+    pub(crate) staged_octets: u64,
+    /// Deliveries whose bodies are only in the journal.
+    pub(crate) spilled: u64,
     to_ring: Vec<OutboxIndex>,
+    /// Where bodies are to be read ahead, in turn.
+    to_read: Vec<OutboxIndex>,
 }
 
 impl Outboxes {
@@ -95,7 +112,11 @@ impl Outboxes {
             by_name: FxHashMap::default(),
             rules: options.outboxes.iter().copied().collect(),
             totals: [0; Stage::COUNT],
+            body_octets: 0,
+            staged_octets: 0,
+            spilled: 0,
             to_ring: Vec::new(),
+            to_read: Vec::new(),
         }
     }
 
@@ -112,11 +133,13 @@ impl Outboxes {
             ready: ReadyQueues::default(),
             counts: [0; Stage::COUNT],
             waiting: 0,
+            spilled: 0,
             reroute: None,
             holders: Vec::new(),
             next_holder: 0,
             armed: 0,
             to_ring: false,
+            to_read: false,
         });
         index
     }
@@ -156,6 +179,15 @@ impl Outboxes {
             state.waiting = change(state.waiting, 1);
         }
         self.totals[stage as usize] = change(self.totals[stage as usize], 1);
+        let octets = delivery.body.octets();
+        self.body_octets = change(self.body_octets, octets);
+        if stage == Stage::Staged {
+            self.staged_octets = change(self.staged_octets, octets);
+        }
+        if delivery.is_spilled() {
+            self.spilled = change(self.spilled, 1);
+            state.spilled = change(state.spilled, u64::from(stage == Stage::Ready));
+        }
     }
 
     /// The delivery, in the stage `Ready`, may be pulled from now on.
@@ -163,9 +195,39 @@ impl Outboxes {
         let index = delivery.place();
         let state = &mut self.list[index as usize];
         state.ready.push(slot, delivery.priority, delivery.due);
-        if state.armed > 0 {
+        self.ring_or_read(index);
+    }
+
+    /// For holders that wait to be rung: they will be if anything is at hand, and what is missing is read.
+    pub(crate) fn ring_or_read(&mut self, index: OutboxIndex) {
+        let state = &self.list[index as usize];
+        if state.armed == 0 {
+            return;
+        }
+        let spilled = state.spilled > 0;
+        if state.at_hand() > 0 {
             self.ring_later(index);
         }
+        if spilled {
+            self.read_later(index);
+        }
+    }
+
+    /// Bodies of this outbox are to be read ahead.
+    pub(crate) fn read_later(&mut self, index: OutboxIndex) {
+        let state = &mut self.list[index as usize];
+        if !std::mem::replace(&mut state.to_read, true) {
+            self.to_read.push(index);
+        }
+    }
+
+    /// The outboxes where bodies are to be read ahead; those that want more are named again with
+    /// [`read_later`](Self::read_later).
+    pub(crate) fn take_to_read(&mut self) -> Vec<OutboxIndex> {
+        for index in &self.to_read {
+            self.list[*index as usize].to_read = false;
+        }
+        std::mem::take(&mut self.to_read)
     }
 
     fn ring_later(&mut self, index: OutboxIndex) {
@@ -176,11 +238,14 @@ impl Outboxes {
     }
 
     /// The next delivery that may be leased, by weighted priority, then due time.
-    pub(crate) fn next_ready(&mut self, index: OutboxIndex, slab: &Slab) -> Option<u64> {
+    pub(crate) fn next_ready(&mut self, index: OutboxIndex, slab: &Slab) -> Next {
         let state = &mut self.list[index as usize];
         if state.count(Stage::Ready) == 0 {
             state.ready.clear();
-            return None;
+            return Next::Nothing;
+        }
+        if state.at_hand() == 0 {
+            return Next::Spilled;
         }
         state.ready.pop(slab, index)
     }
@@ -198,9 +263,7 @@ impl Outboxes {
         state.forget(holder);
         state.holders.push(Registration { holder, ring, armed: true, spare: 1 });
         state.armed += 1;
-        if state.count(Stage::Ready) > 0 {
-            self.ring_later(index);
-        }
+        self.ring_or_read(index);
         index
     }
 
@@ -212,10 +275,7 @@ impl Outboxes {
 
     /// A holder that was rung leaves something behind (its window is full, or it is gone): others are rung for it.
     pub(crate) fn ring_others(&mut self, index: OutboxIndex) {
-        let state = self.get(index);
-        if state.armed > 0 && state.count(Stage::Ready) > 0 {
-            self.ring_later(index);
-        }
+        self.ring_or_read(index);
     }
 
     /// Whether somebody waits to be rung.
@@ -229,7 +289,7 @@ impl Outboxes {
         for index in self.to_ring.drain(..) {
             let state = &mut self.list[index as usize];
             state.to_ring = false;
-            let (mut due, count, first) = (state.count(Stage::Ready), state.holders.len(), state.next_holder);
+            let (mut due, count, first) = (state.at_hand(), state.holders.len(), state.next_holder);
             for place in (0..count).map(|step| (first + step) % count) {
                 if due == 0 {
                     break;

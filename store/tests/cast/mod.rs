@@ -18,7 +18,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::free_space::Space;
 use smsc_store::handle::address_hash;
-use smsc_store::journal::{EachRecord, Journal, RecordNumber};
+use smsc_store::journal::{EachRecord, Journal, JournalReader, RecordNumber};
 use smsc_store::*;
 
 pub const LONG: Duration = Duration::from_secs(30);
@@ -305,6 +305,10 @@ impl<F: Fn() -> Result<(), StoreError> + Send + Sync> Journal for Watched<F> {
 
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         self.journal.read(number)
+    }
+
+    fn reader(&self) -> Option<Box<dyn JournalReader>> {
+        self.journal.reader()
     }
 
     fn size(&self) -> u64 {
