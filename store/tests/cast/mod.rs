@@ -223,6 +223,30 @@ impl Opened {
         self.handle.pull(self.partition(), Pull { outbox, holder: Holder(1), room, reply });
     }
 
+    pub fn register(&self, outbox: Outbox) {
+        let ring = self.ear.addr.clone().recipient();
+        self.handle.register(Register { outbox, holder: Holder(1), ring });
+    }
+
+    /// Pulls until so many have come, as a holder does: whenever it is rung, and again after a pull that was filled.
+    pub fn pull_all(&self, outbox: Outbox, count: usize) -> Vec<LeasedDelivery> {
+        let mut leased = Vec::new();
+        self.register(outbox);
+        while leased.len() < count {
+            match self.ear.next() {
+                Heard::Ring(_) => self.pull(outbox, 100),
+                Heard::Leased(more) => {
+                    if more.items.len() == 100 {
+                        self.pull(outbox, 100);
+                    }
+                    leased.extend(more.items);
+                }
+                _ => {}
+            }
+        }
+        leased
+    }
+
     pub fn settle(&self, items: Vec<Settlement>) {
         let reply = Some(self.ear.addr.clone().recipient());
         self.handle.settle(self.partition(), Settle { holder: Holder(1), items, reply });

@@ -36,6 +36,9 @@ mod link_loss;
 // kill -9 in the middle of it.
 mod restart;
 
+// More waits than memory holds.
+mod backlog;
+
 // TLS on both edges.
 mod tls;
 
