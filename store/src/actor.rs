@@ -21,12 +21,17 @@ use crate::error::StoreError;
 use crate::folder::{DataFolder, make_folder};
 use crate::free_space::{FreeSpace, FreeSpaceProbe, system_probe};
 use crate::handle::StoreHandle;
-use crate::journal::{Journal, NothingJournal, SledJournal};
+use crate::journal::{Journal, JournalReader, NothingJournal, SledJournal};
 use crate::lanes::{Lanes, Stop};
 use crate::metrics::StoreMetrics;
 use crate::options::{JournalKind, OutboxRules, StoreOptions};
 use crate::partition::Partition;
 use crate::recovery;
+
+/// Octets of the journal's pages that are kept in memory: a part of `store.memory_max`, within these bounds. With less
+/// than the first, sled would read a page from the disk for each record that it appends to it.
+const CACHE_MIN: u64 = 8 << 20;
+const CACHE_MAX: u64 = 64 << 20;
 
 /// A partition can no longer keep messages. It has stopped answering; the node must exit and be started again.
 #[derive(Clone, Debug, Message)]
@@ -127,7 +132,7 @@ impl Store {
         let board = Arc::new(Board::new(&all, StoreMetrics::new()));
         let (ended, results) = bounded(all.len());
         let mut lanes = Vec::new();
-        for (index, (id, partition, clock, writer)) in opened.into_iter().enumerate() {
+        for (index, (id, partition, clock, writer, reader)) in opened.into_iter().enumerate() {
             let way = Arc::new(Lanes::new());
             lanes.push((id, way.clone()));
             let machinery = Machinery {
@@ -135,6 +140,7 @@ impl Store {
                 partition,
                 clock,
                 writer,
+                reader,
                 lanes: way,
                 desk: board.desk(index),
                 metrics: board.metrics().partition(),
@@ -237,7 +243,7 @@ impl End {
     }
 }
 
-type Opened = (PartitionId, Partition, Clock, Writer);
+type Opened = (PartitionId, Partition, Clock, Writer, Option<Box<dyn JournalReader>>);
 
 fn open_partition(
     id: PartitionId,
@@ -246,20 +252,26 @@ fn open_partition(
     parts: &StoreParts,
 ) -> Result<Opened, StoreError> {
     let at_path = |source| StoreError::InPartition { folder: path.clone(), source: Box::new(source) };
+    let cache = (options.memory_max / 4).clamp(CACHE_MIN, CACHE_MAX);
     let (journal, watched): (Box<dyn Journal>, &Path) = match options.journal {
         JournalKind::Nothing => (Box::new(NothingJournal), &options.data_dir),
         JournalKind::Sled => {
             make_folder(&path)?;
-            (Box::new(SledJournal::open(&path, options.durability).map_err(at_path)?), &path)
+            (Box::new(SledJournal::open(&path, options.durability, cache).map_err(at_path)?), &path)
         }
     };
     let mut journal = (parts.around_journal)(id, journal);
-    let mut partition = Partition::new(id, options);
+    let bodies = StoreOptions { memory_max: options.memory_max.saturating_sub(cache), ..options.clone() };
+    let mut partition = Partition::new(id, &bodies);
+    let reader = journal.reader();
+    if reader.is_none() {
+        partition.keep_all_bodies();
+    }
     let replayed = recovery::replay(&path, &mut *journal, &mut partition).map_err(at_path)?;
     let mut clock = Clock::starting_at(replayed.newest);
     partition.recovered(clock.now());
     let space = FreeSpace::new(watched.to_owned(), parts.free_space.clone(), options.disk_free_min);
-    Ok((id, partition, clock, Writer::new(journal, space)))
+    Ok((id, partition, clock, Writer::new(journal, space), reader))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> StoreError {

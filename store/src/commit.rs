@@ -10,10 +10,13 @@
 //! is no delay on purpose: the disk is the clock. A batch so small that a hand-over would cost more than it saves is
 //! appended by the state thread itself.
 //!
+//! Bodies that are not in memory are read by a third thread ([`reader`]), which neither of the two ever waits for.
+//!
 //! An answer leaves in [`Partition::release`], which is called in one place, after the append of its batch came back
 //! without an error. An append error is final: nothing is retried and nothing is answered any more, the node is told and
 //! exits, and a restart replays what the disk really holds.
 
+mod reader;
 pub(crate) mod writer;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -27,9 +30,10 @@ use smsc_proto::timestamp::Timestamp;
 
 use crate::board::Desk;
 use crate::clock::Clock;
+use crate::commit::reader::Reads;
 use crate::commit::writer::{Disk, Job, Writer};
 use crate::error::{StoreError, panic_text};
-use crate::journal::RecordNumber;
+use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
 use crate::messages::{RecordReceipts, Reroute, Settle};
 use crate::metrics::PartitionMetrics;
@@ -66,7 +70,7 @@ pub(crate) fn items_of(command: &Command) -> usize {
         Command::Settle(Settle { items, .. }) => items.len(),
         Command::Receipts(RecordReceipts { items, .. }) => items.len(),
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
-        Command::Pull(_) => PIPELINE_ITEMS,
+        Command::Pull(_) | Command::ReadBack(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
         Command::Register(_) | Command::Release(_) | Command::Find(_) => 1,
     }
@@ -74,15 +78,17 @@ pub(crate) fn items_of(command: &Command) -> usize {
 
 /// Whether its answer promises nothing about the disk.
 const fn is_prompt(command: &Command) -> bool {
-    matches!(command, Command::Pull(_) | Command::Register(_) | Command::Release(_))
+    matches!(command, Command::Pull(_) | Command::Register(_) | Command::Release(_) | Command::ReadBack(_))
 }
 
-/// Everything that the two threads of a partition are made of.
+/// Everything that the threads of a partition are made of.
 pub(crate) struct Machinery {
     pub(crate) name: String,
     pub(crate) partition: Partition,
     pub(crate) clock: Clock,
     pub(crate) writer: Writer,
+    /// Reads records back, if the journal can.
+    pub(crate) reader: Option<Box<dyn JournalReader>>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) desk: Desk,
     pub(crate) metrics: PartitionMetrics,
@@ -91,9 +97,10 @@ pub(crate) struct Machinery {
 /// How a partition ended: by [`Lanes::stop`] or by an error.
 pub(crate) type Ended = Result<(), StoreError>;
 
-/// Starts the two threads. `ended` is called once, by the state thread as the last that it does.
+/// Starts the threads. `ended` is called once, by the state thread as the last that it does.
 pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'static) -> Result<(), StoreError> {
-    let Machinery { name, partition, clock, writer, lanes, desk, metrics } = machinery;
+    let Machinery { name, partition, clock, writer, reader, lanes, desk, metrics } = machinery;
+    let reads = reader.map(|reader| Reads::start(&name, reader, lanes.clone())).transpose()?;
     let writer = Arc::new(Mutex::new(writer));
     let (jobs, queue) = bounded(1);
     let (their_writer, their_lanes) = (writer.clone(), lanes.clone());
@@ -104,6 +111,7 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
         clock,
         lanes,
         writer,
+        reads,
         jobs,
         taken: Taken::default(),
         applied: Room::NONE,
@@ -124,9 +132,9 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
         // Whatever the reason: nobody gets in any more, and who is in is not answered.
         state.lanes.stop(Stop::AtOnce);
         state.desk.close();
-        let StateThread { jobs, writer, .. } = state;
+        let StateThread { jobs, writer, reads, .. } = state;
         drop(jobs);
-        let joined = journal.join();
+        let joined = journal.join().and(reads.map_or(Ok(()), Reads::stop));
         let result = result.and_then(|()| {
             joined.map_err(|panic| StoreError::Panicked { thread: name.into(), what: panic_text(&*panic) })?;
             guarded(name, || lock(&writer).close())
@@ -201,6 +209,8 @@ struct StateThread {
     clock: Clock,
     lanes: Arc<Lanes>,
     writer: Arc<Mutex<Writer>>,
+    /// `None`: nothing can be read back, and the partition asks for nothing.
+    reads: Option<Reads>,
     jobs: Sender<Job>,
     taken: Taken,
     /// What was applied of the second lane since the lanes were told.
@@ -234,10 +244,16 @@ impl StateThread {
             }
             let now = self.clock.now();
             self.apply(now);
+            if let Some(failure) = self.partition.take_failure() {
+                return Err(failure);
+            }
             match self.taken.appended.take() {
                 Some(appended) => self.finish(now, appended)?,
                 None if self.in_flight.is_none() => self.hand_over(now)?,
                 None => {}
+            }
+            if let Some(reads) = &self.reads {
+                reads.ask(self.partition.take_reads())?;
             }
             self.publish(now);
             if self.is_drained() {

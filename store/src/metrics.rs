@@ -14,7 +14,7 @@ use smsc_proto::message_state::MessageState;
 
 use crate::board::PartitionSnapshot;
 use crate::messages::Outbox;
-use crate::partition::{Counters, OutboxStats};
+use crate::partition::{Counters, OutboxStats, PartitionStats};
 
 type CountOf = fn(&Counters) -> u64;
 
@@ -27,6 +27,9 @@ pub(crate) struct StoreMetrics {
     capacity: Gauge,
     read_only: Gauge,
     due_lag: Gauge,
+    body_octets: Gauge,
+    spilled: Gauge,
+    read_back: Counter,
     finals: Vec<(MessageState, Counter)>,
     receipts: [(Counter, CountOf); 3],
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
@@ -58,6 +61,9 @@ impl StoreMetrics {
             capacity: gauge!("smsc_store_capacity_bytes"),
             read_only: gauge!("smsc_store_read_only"),
             due_lag: gauge!("smsc_queue_due_lag_seconds"),
+            body_octets: gauge!("smsc_store_bodies_bytes"),
+            spilled: gauge!("smsc_store_spilled_messages"),
+            read_back: counter!("smsc_store_records_read_total"),
             finals: finals.map(final_counter).collect(),
             receipts: [
                 (receipts("delivered"), |counters| counters.receipts_delivered),
@@ -83,6 +89,9 @@ impl StoreMetrics {
         let read_only = partitions.iter().any(|partition| partition.disk_low || !partition.running);
         self.read_only.set(if read_only { 1.0 } else { 0.0 });
         self.due_lag.set(partitions.iter().map(|partition| partition.due_lag).max().unwrap_or_default().as_secs_f64());
+        let of_all = |value: fn(&PartitionStats) -> u64| partitions.iter().map(|p| value(&p.stats)).sum::<u64>() as f64;
+        self.body_octets.set(of_all(|stats| stats.body_octets));
+        self.spilled.set(of_all(|stats| stats.spilled));
         let sum = |count: &dyn Fn(&Counters) -> u64| partitions.iter().map(|p| count(&p.stats.counters)).sum::<u64>();
         for (state, counter) in &self.finals {
             counter.absolute(sum(&|counters| counters.finals[*state as usize]));
@@ -90,6 +99,7 @@ impl StoreMetrics {
         for (counter, count) in &self.receipts {
             counter.absolute(sum(count));
         }
+        self.read_back.absolute(sum(&|counters| counters.read_back));
         self.publish_outboxes(partitions);
     }
 
@@ -168,6 +178,9 @@ fn describe() {
     describe_gauge!("smsc_store_free_bytes", Unit::Bytes, "Octets that the journal's disk has free.");
     describe_gauge!("smsc_store_capacity_bytes", Unit::Bytes, "Octets of the journal's disk in all.");
     describe_gauge!("smsc_store_read_only", "1 while new messages are refused: the disk is low, or the store failed.");
+    describe_gauge!("smsc_store_bodies_bytes", Unit::Bytes, "Octets of memory that messages' bodies take.");
+    describe_gauge!("smsc_store_spilled_messages", "Messages and receipts whose bodies are only in the journal.");
+    describe_counter!("smsc_store_records_read_total", "Records of the journal that were read back for bodies.");
     describe_gauge!("smsc_queue_messages", "Messages for an operator: ready, inflight (handed out), scheduled, retry.");
     describe_gauge!(
         "smsc_queue_oldest_message_age_seconds",

@@ -60,7 +60,8 @@ pub struct StoreOptions {
     pub journal: JournalKind,
     /// What an answer promises.
     pub durability: Durability,
-    /// Octets of bodies kept in memory.
+    /// Octets of bodies and of the journal's pages that are kept in memory, over all partitions. Bodies beyond it are
+    /// read back when they are needed. The index of what waits comes on top, some 130 octets a message.
     pub memory_max: u64,
     /// Messages that may wait in this node.
     pub messages_max: u64,

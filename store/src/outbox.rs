@@ -2,6 +2,7 @@
 //!
 //! An outbox knows slots only by number. It is told of every change of a delivery ([`Outboxes::leave`],
 //! [`Outboxes::enter`]) and counts; its queues are read lazily: an entry whose delivery is no longer ready is skipped.
+//! What is due and spilled cannot leave before its body is read back: holders are rung when it is there.
 
 mod fifo;
 mod ready;
@@ -18,7 +19,7 @@ use crate::partition::delivery::Delivery;
 use crate::partition::slab::Slab;
 
 pub(crate) use fifo::Fifo;
-pub(crate) use ready::{ReadyQueues, ReroutePlace};
+pub(crate) use ready::{Next, ReadyQueues, ReroutePlace};
 
 /// An outbox's number in this partition; it never changes and is never given up.
 pub(crate) type OutboxIndex = u32;
@@ -32,6 +33,8 @@ pub(crate) struct OutboxState {
     pub(crate) counts: [u64; Stage::COUNT],
     /// Messages (not receipts) that wait: what `waiting_max` bounds.
     pub(crate) waiting: u64,
+    /// Ready deliveries whose bodies are not in memory.
+    pub(crate) spilled: u64,
     /// How far a re-routing has come.
     pub(crate) reroute: Option<ReroutePlace>,
     holders: Vec<Registration>,
@@ -40,6 +43,7 @@ pub(crate) struct OutboxState {
     /// Holders whose turn it may be when something is due: those that want to be rung, and those with room that stands.
     open: usize,
     to_serve: bool,
+    to_read: bool,
 }
 
 struct Registration {
@@ -75,6 +79,11 @@ impl OutboxState {
     /// Deliveries in this stage.
     pub(crate) const fn count(&self, stage: Stage) -> u64 {
         self.counts[stage as usize]
+    }
+
+    /// Ready deliveries that could be handed out now.
+    pub(crate) const fn at_hand(&self) -> u64 {
+        self.count(Stage::Ready) - self.spilled
     }
 
     /// Deliveries that wait here, leased ones included.
@@ -159,6 +168,14 @@ pub(crate) struct Outboxes {
     /// Deliveries of all outboxes by [`Stage`].
     pub(crate) totals: [u64; Stage::COUNT],
     to_serve: Vec<OutboxIndex>,
+    /// Octets of memory that bodies of deliveries take.
+    pub(crate) body_octets: u64,
+    /// Of them, those of staged deliveries, which are not at rest yet.
+    pub(crate) staged_octets: u64,
+    /// Deliveries whose bodies are only in the journal.
+    pub(crate) spilled: u64,
+    /// Where bodies are to be read ahead, in turn.
+    to_read: Vec<OutboxIndex>,
 }
 
 impl Outboxes {
@@ -170,6 +187,10 @@ impl Outboxes {
             rules: options.outboxes.iter().copied().collect(),
             totals: [0; Stage::COUNT],
             to_serve: Vec::new(),
+            body_octets: 0,
+            staged_octets: 0,
+            spilled: 0,
+            to_read: Vec::new(),
         }
     }
 
@@ -186,11 +207,13 @@ impl Outboxes {
             ready: ReadyQueues::default(),
             counts: [0; Stage::COUNT],
             waiting: 0,
+            spilled: 0,
             reroute: None,
             holders: Vec::new(),
             next_holder: 0,
             open: 0,
             to_serve: false,
+            to_read: false,
         });
         index
     }
@@ -230,6 +253,15 @@ impl Outboxes {
             state.waiting = change(state.waiting, 1);
         }
         self.totals[stage as usize] = change(self.totals[stage as usize], 1);
+        let octets = delivery.body.octets();
+        self.body_octets = change(self.body_octets, octets);
+        if stage == Stage::Staged {
+            self.staged_octets = change(self.staged_octets, octets);
+        }
+        if delivery.is_spilled() {
+            self.spilled = change(self.spilled, 1);
+            state.spilled = change(state.spilled, u64::from(stage == Stage::Ready));
+        }
     }
 
     /// The delivery, in the stage `Ready`, may be pulled from now on.
@@ -237,9 +269,39 @@ impl Outboxes {
         let index = delivery.place();
         let state = &mut self.list[index as usize];
         state.ready.push(slot, delivery.priority, delivery.due);
-        if state.open > 0 {
+        self.serve_or_read(index);
+    }
+
+    /// For holders that have room: they will be served if anything is at hand, and what is missing is read.
+    pub(crate) fn serve_or_read(&mut self, index: OutboxIndex) {
+        let state = &self.list[index as usize];
+        if state.open == 0 {
+            return;
+        }
+        let spilled = state.spilled > 0;
+        if state.at_hand() > 0 {
             self.serve_later(index);
         }
+        if spilled {
+            self.read_later(index);
+        }
+    }
+
+    /// Bodies of this outbox are to be read ahead.
+    pub(crate) fn read_later(&mut self, index: OutboxIndex) {
+        let state = &mut self.list[index as usize];
+        if !std::mem::replace(&mut state.to_read, true) {
+            self.to_read.push(index);
+        }
+    }
+
+    /// The outboxes where bodies are to be read ahead; those that want more are named again with
+    /// [`read_later`](Self::read_later).
+    pub(crate) fn take_to_read(&mut self) -> Vec<OutboxIndex> {
+        for index in &self.to_read {
+            self.list[*index as usize].to_read = false;
+        }
+        std::mem::take(&mut self.to_read)
     }
 
     fn serve_later(&mut self, index: OutboxIndex) {
@@ -250,11 +312,14 @@ impl Outboxes {
     }
 
     /// The next delivery that may be leased, by weighted priority, then due time.
-    pub(crate) fn next_ready(&mut self, index: OutboxIndex, slab: &Slab) -> Option<u64> {
+    pub(crate) fn next_ready(&mut self, index: OutboxIndex, slab: &Slab) -> Next {
         let state = &mut self.list[index as usize];
         if state.count(Stage::Ready) == 0 {
             state.ready.clear();
-            return None;
+            return Next::Nothing;
+        }
+        if state.at_hand() == 0 {
+            return Next::Spilled;
         }
         state.ready.pop(slab, index)
     }
@@ -272,22 +337,14 @@ impl Outboxes {
         state.forget(holder);
         state.holders.push(Registration { holder, ring, room: Room::Rung(1) });
         state.open += 1;
-        self.serve_others(index);
+        self.serve_or_read(index);
         index
     }
 
     /// Forgets a holder; what it was rung for is for the others.
     pub(crate) fn release(&mut self, index: OutboxIndex, holder: Holder) {
         self.get_mut(index).forget(holder);
-        self.serve_others(index);
-    }
-
-    /// A holder leaves something behind (its window is full, or it is gone), or has room again: who has room is served.
-    pub(crate) fn serve_others(&mut self, index: OutboxIndex) {
-        let state = self.get(index);
-        if state.open > 0 && state.count(Stage::Ready) > 0 {
-            self.serve_later(index);
-        }
+        self.serve_or_read(index);
     }
 
     /// The next outbox where something has become due and somebody may have room for it.
@@ -301,7 +358,7 @@ impl Outboxes {
     /// is woken for nothing costs more than a message.
     pub(crate) fn next_turn(&mut self, index: OutboxIndex, partition: PartitionId) -> Option<Turn> {
         let state = self.get_mut(index);
-        let due = state.count(Stage::Ready);
+        let due = state.at_hand();
         state.next_turn(due, partition)
     }
 }

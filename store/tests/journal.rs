@@ -13,7 +13,7 @@ use smsc_store::{Durability, StoreError};
 use tempfile::TempDir;
 
 fn open(folder: &Path) -> Result<SledJournal, StoreError> {
-    SledJournal::open(folder, Durability::PowerLoss)
+    SledJournal::open(folder, Durability::PowerLoss, 64 << 20)
 }
 
 /// A record of that size whose octets no other record has.
@@ -202,6 +202,6 @@ fn without_a_sync_nothing_is_promised_about_the_end() {
     journal.close().unwrap();
     drop(journal);
     assert!(folder.path().join("durable").exists());
-    let _journal = SledJournal::open(folder.path(), Durability::ProcessCrash).unwrap();
+    let _journal = SledJournal::open(folder.path(), Durability::ProcessCrash, 64 << 20).unwrap();
     assert!(!folder.path().join("durable").exists());
 }

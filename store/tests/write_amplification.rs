@@ -17,7 +17,7 @@ fn written_by_this_process() -> u64 {
 #[test]
 fn full_records_make_no_file_of_their_own_and_are_written_about_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = SledJournal::open(folder.path(), Durability::PowerLoss).unwrap();
+    let mut journal = SledJournal::open(folder.path(), Durability::PowerLoss, 64 << 20).unwrap();
     let record = Bytes::from(vec![7; RECORD_SIZE_MAX]);
     let before = written_by_this_process();
     let mut appended = 0;

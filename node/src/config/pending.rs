@@ -2,7 +2,7 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{Config, MoNoRoute, ReceiptPdu, Router, Store};
+use super::{Config, MoNoRoute, ReceiptPdu, Router};
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,6 @@ impl Config {
             add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
         }
         add(self.router.mo_park_max != Router::default().mo_park_max, "router.mo_park_max".to_owned());
-        add(self.store.memory_max != Store::default().memory_max, "store.memory_max".to_owned());
         add(self.store.postgres.is_some(), "store.postgres".to_owned());
         add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
         add(self.http.token_file.is_some(), "http.token_file".to_owned());

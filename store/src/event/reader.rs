@@ -13,10 +13,10 @@ use crate::record::Base;
 const BODY_SIZE_MAX: u64 = 16 << 20;
 
 /// Reads the events of one record.
-pub(crate) struct EventReader<'a> {
+pub(crate) struct EventReader<'n, 'a> {
     record: RecordNumber,
     /// The record's dictionary, in this process's names.
-    names: &'a [Name],
+    names: &'n [Name],
     base: Base,
     events: &'a [u8],
     /// Where `events` begins in the record.
@@ -24,11 +24,11 @@ pub(crate) struct EventReader<'a> {
     at: usize,
 }
 
-impl<'a> EventReader<'a> {
+impl<'n, 'a> EventReader<'n, 'a> {
     /// A reader of these octets, which begin at `began` in the record.
     pub(crate) const fn new(
         record: RecordNumber,
-        names: &'a [Name],
+        names: &'n [Name],
         base: Base,
         events: &'a [u8],
         began: usize,

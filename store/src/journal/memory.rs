@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::error::StoreError;
-use crate::journal::{EachRecord, Journal, RecordNumber};
+use crate::journal::{EachRecord, Journal, JournalReader, RecordNumber};
 
 /// Keeps records in memory. Clones share them, so that a "restarted" partition finds what the first one wrote.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,12 @@ impl MemoryJournal {
     }
 }
 
+impl JournalReader for MemoryJournal {
+    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
+        Journal::read(self, number)
+    }
+}
+
 impl Journal for MemoryJournal {
     fn append(&mut self, first: RecordNumber, records: &[Bytes], keep_from: RecordNumber) -> Result<(), StoreError> {
         let mut kept = self.lock();
@@ -44,6 +50,10 @@ impl Journal for MemoryJournal {
 
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         Ok(self.lock().get(&number).cloned())
+    }
+
+    fn reader(&self) -> Option<Box<dyn JournalReader>> {
+        Some(Box::new(self.clone()))
     }
 
     fn size(&self) -> u64 {

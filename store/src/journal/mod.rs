@@ -23,6 +23,13 @@ pub type RecordNumber = u64;
 /// What a record is handed to.
 pub type EachRecord<'a> = dyn FnMut(RecordNumber, &[u8]) -> Result<(), StoreError> + 'a;
 
+/// Reads records of a journal that another thread appends to. It is dropped before the journal is closed.
+pub trait JournalReader: Send {
+    /// Reads a record that is durable and that no append has let go of: `None` if it is not there all the same. Reading
+    /// in rising order is the fastest.
+    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;
+}
+
 /// A medium that keeps records.
 pub trait Journal: Send {
     /// Appends the records under the numbers from `first` on, drops every record below `keep_from`, and makes all of
@@ -34,6 +41,10 @@ pub trait Journal: Send {
 
     /// Reads one record back.
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;
+
+    /// A way to read records beside this one, on another thread, which never waits for an append nor makes one wait.
+    /// `None`: records cannot be read back, and all bodies stay in memory.
+    fn reader(&self) -> Option<Box<dyn JournalReader>>;
 
     /// Octets on the medium.
     fn size(&self) -> u64;

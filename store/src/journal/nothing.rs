@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::StoreError;
-use crate::journal::{EachRecord, Journal, RecordNumber};
+use crate::journal::{EachRecord, Journal, JournalReader, RecordNumber};
 
 /// Keeps nothing. What is acknowledged over it is lost with the process.
 #[derive(Debug, Default)]
@@ -20,6 +20,10 @@ impl Journal for NothingJournal {
 
     fn read(&mut self, _number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         Ok(None)
+    }
+
+    fn reader(&self) -> Option<Box<dyn JournalReader>> {
+        None
     }
 
     fn size(&self) -> u64 {

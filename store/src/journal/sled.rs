@@ -10,12 +10,15 @@
 //!   octet is written once.
 //! - Entries above a quarter of a segment go to files that are never synced: [`SEGMENT_SIZE`] is large enough that
 //!   there are none.
+//! - A page larger than a 256th of its cache leaves the cache at once, and to read one value it reads the whole page. So
+//!   the reader takes all that follows in a volume while it has the page.
 //! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,11 +28,11 @@ use crate::error::{StoreError, panic_text};
 use crate::folder::sync_folder;
 use crate::journal::durable_mark::{Mark, MarkFile};
 use crate::journal::log_file::{self, LogEnd, SEGMENT_SIZE};
-use crate::journal::{EachRecord, Journal, RECORD_SIZE_MAX, RecordNumber};
+use crate::journal::{EachRecord, Journal, JournalReader, RECORD_SIZE_MAX, RecordNumber};
 use crate::options::Durability;
 
-/// Octets of pages that sled keeps. Records are read back only by the cleaner and at start-up, in order.
-const CACHE: u64 = 64 << 20;
+/// Records that a reader takes out of a volume at once.
+const READ_AHEAD: usize = 16;
 
 /// Records in a volume at least: as many changes as sled lets a page have before it rewrites it.
 const VOLUME_RECORDS: u64 = 9;
@@ -56,10 +59,15 @@ pub struct SledJournal {
     durability: Durability,
     /// Oldest first.
     volumes: VecDeque<Volume>,
+    /// The same trees, for readers.
+    trees: Trees,
     /// The newest record; `None` while the journal is empty.
     newest: Option<RecordNumber>,
     mark: Option<MarkWriter>,
 }
+
+/// The trees of volumes by their first record. Locked for a look or an entry, never while anything is read or written.
+type Trees = Arc<RwLock<BTreeMap<RecordNumber, ::sled::Tree>>>;
 
 /// A tree of consecutive records, named by the number of its first.
 struct Volume {
@@ -72,11 +80,12 @@ struct Volume {
 
 impl SledJournal {
     /// Opens the journal in a folder that exists, or makes it there. Nothing in the folder is changed when it is damaged.
-    pub fn open(folder: &Path, durability: Durability) -> Result<Self, StoreError> {
+    /// `cache`: octets of memory for pages. Records are read back in order, so that more of it does not help much.
+    pub fn open(folder: &Path, durability: Durability, cache: u64) -> Result<Self, StoreError> {
         let mark = MarkFile::read(folder)?;
         let log_end = log_file::verify(folder, mark.map(|mark| mark.log_end))?;
         remove_unfinished(folder, log_end)?;
-        let db = open_sled(folder)?;
+        let db = open_sled(folder, cache)?;
         let path = folder.join("db");
         let log = File::open(&path).map_err(StoreError::io("open", &path))?;
         sync_new_files(folder, &log)?;
@@ -84,6 +93,7 @@ impl SledJournal {
         let mut journal = Self {
             folder: folder.to_owned(),
             volumes: VecDeque::new(),
+            trees: Trees::default(),
             newest: None,
             db: Some(db),
             log,
@@ -124,7 +134,7 @@ impl SledJournal {
             match tree.last().map_err(|error| self.failed(error))? {
                 Some((key, _)) => {
                     self.newest = Some(self.number_of(&key)?);
-                    self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
+                    self.push_volume(first, tree);
                 }
                 None => {
                     drop(tree);
@@ -135,6 +145,11 @@ impl SledJournal {
         Ok(())
     }
 
+    fn push_volume(&mut self, first: RecordNumber, tree: ::sled::Tree) {
+        self.trees.write().unwrap_or_else(PoisonError::into_inner).insert(first, tree.clone());
+        self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
+    }
+
     fn insert(&mut self, number: RecordNumber, record: &Bytes) -> Result<(), StoreError> {
         debug_assert!(record.len() <= RECORD_SIZE_MAX, "a record is cut before it is too large");
         let octets_min = VOLUME_OCTETS.max(self.size() / VOLUMES);
@@ -142,7 +157,7 @@ impl SledJournal {
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
             let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| self.failed(error))?;
-            self.volumes.push_back(Volume { first: number, tree, records: 0, octets: 0 });
+            self.push_volume(number, tree);
         }
         let folder = &self.folder;
         if let Some(volume) = self.volumes.back_mut() {
@@ -158,6 +173,7 @@ impl SledJournal {
     fn drop_below(&mut self, keep_from: RecordNumber) -> Result<(), StoreError> {
         while self.volumes.get(1).is_some_and(|next| next.first <= keep_from) {
             let Some(Volume { first, tree, .. }) = self.volumes.pop_front() else { break };
+            self.trees.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
             drop(tree);
             self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
         }
@@ -229,6 +245,11 @@ impl Journal for SledJournal {
         }
     }
 
+    fn reader(&self) -> Option<Box<dyn JournalReader>> {
+        let (folder, trees) = (self.folder.clone(), self.trees.clone());
+        Some(Box::new(SledReader { folder, trees, next: VecDeque::new() }))
+    }
+
     fn size(&self) -> u64 {
         self.log.metadata().map_or(0, |log| log.len())
     }
@@ -241,8 +262,47 @@ impl Journal for SledJournal {
         if let (Some(mark), Some(newest)) = (&mut self.mark, self.newest) {
             mark.write(newest);
         }
+        self.trees.write().unwrap_or_else(PoisonError::into_inner).clear();
         let open = (std::mem::take(&mut self.volumes), self.db.take());
         panic::catch_unwind(AssertUnwindSafe(|| drop(open))).map_err(|panic| self.failed(panic_text(&*panic)))
+    }
+}
+
+/// Reads records while the journal appends others.
+struct SledReader {
+    folder: PathBuf,
+    trees: Trees,
+    /// Records that were read with the one before, in rising order.
+    next: VecDeque<(RecordNumber, ::sled::IVec)>,
+}
+
+impl JournalReader for SledReader {
+    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
+        while self.next.front().is_some_and(|(next, _)| *next < number) {
+            self.next.pop_front();
+        }
+        if self.next.front().is_none_or(|(next, _)| *next != number) {
+            self.read_volume(number)?;
+        }
+        let record = self.next.front().filter(|(next, _)| *next == number);
+        Ok(record.map(|(_, record)| Bytes::copy_from_slice(record)))
+    }
+}
+
+impl SledReader {
+    /// Takes this record and those behind it out of its volume.
+    fn read_volume(&mut self, number: RecordNumber) -> Result<(), StoreError> {
+        self.next.clear();
+        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
+        let tree = trees.range(..=number).next_back().map(|(_, tree)| tree.clone());
+        drop(trees);
+        let Some(tree) = tree else { return Ok(()) };
+        for entry in tree.range(number.to_be_bytes()..).take(READ_AHEAD) {
+            let (key, record) = entry.map_err(|error| engine(&self.folder, error))?;
+            let key = key.as_ref().try_into().map_err(|_| engine(&self.folder, "a key is no record number"))?;
+            self.next.push_back((u64::from_be_bytes(key), record));
+        }
+        Ok(())
     }
 }
 
@@ -274,11 +334,11 @@ impl MarkWriter {
     }
 }
 
-fn open_sled(folder: &Path) -> Result<::sled::Db, StoreError> {
+fn open_sled(folder: &Path, cache: u64) -> Result<::sled::Db, StoreError> {
     let config = ::sled::Config::new()
         .path(folder)
         .mode(::sled::Mode::HighThroughput)
-        .cache_capacity(CACHE)
+        .cache_capacity(cache)
         .segment_size(SEGMENT_SIZE)
         .flush_every_ms(None);
     let started = Instant::now();

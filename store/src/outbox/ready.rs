@@ -6,6 +6,7 @@ use smsc_proto::timestamp::Timestamp;
 
 use super::{Fifo, OutboxIndex};
 use crate::lifecycle::Stage;
+use crate::partition::delivery::Delivery;
 use crate::partition::slab::Slab;
 
 /// How many leave per round, by priority.
@@ -27,6 +28,30 @@ struct Queue {
     last_due: Timestamp,
     /// Those that came back or came late: retries, returned leases, scheduled messages.
     late: BTreeSet<(Timestamp, u64)>,
+    /// The place in `fifo` up to which bodies have been read ahead.
+    ahead: u64,
+}
+
+/// What a pull gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This delivery; its body is in memory.
+    Slot(u64),
+    /// Nothing now: what is next has to be read back first.
+    Spilled,
+    /// Nothing is ready.
+    Nothing,
+}
+
+/// The first of one priority.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Front {
+    slot: u64,
+    late: bool,
+    /// Its body is not in memory.
+    pub(crate) spilled: bool,
+    /// Its body is being read back.
+    pub(crate) asked: bool,
 }
 
 /// How far a re-routing has looked: place in the queue of one priority, then among late, then among not yet due.
@@ -56,22 +81,57 @@ impl ReadyQueues {
         }
     }
 
-    /// The next one to leave.
-    pub(crate) fn pop(&mut self, slab: &Slab, outbox: OutboxIndex) -> Option<u64> {
-        loop {
+    /// The next one to leave. A priority whose first is spilled lets the others go before it.
+    pub(crate) fn pop(&mut self, slab: &Slab, outbox: OutboxIndex) -> Next {
+        let mut next = Next::Nothing;
+        for _ in 0..2 {
             for priority in (0..4).rev() {
-                if self.credits[priority] > 0
-                    && let Some(slot) = self.queues[priority].pop(slab, outbox)
-                {
-                    self.credits[priority] -= 1;
-                    return Some(slot);
+                if self.credits[priority] == 0 {
+                    continue;
+                }
+                match self.queues[priority].pop(slab, outbox) {
+                    Next::Slot(slot) => {
+                        self.credits[priority] -= 1;
+                        return Next::Slot(slot);
+                    }
+                    Next::Spilled => next = Next::Spilled,
+                    Next::Nothing => {}
                 }
             }
-            if self.queues.iter().all(Queue::is_empty) {
-                return None;
-            }
+            // The round is over.
             self.credits = WEIGHTS;
         }
+        next
+    }
+
+    /// The first of one priority, if anything of it is ready.
+    pub(crate) fn front(&mut self, priority: usize, slab: &Slab, outbox: OutboxIndex) -> Option<Front> {
+        self.queues[priority].front(slab, outbox)
+    }
+
+    /// The first few of one priority that came late or came back.
+    pub(crate) fn late(&self, priority: usize) -> impl Iterator<Item = u64> + '_ {
+        self.queues[priority].late.iter().map(|(_, slot)| *slot)
+    }
+
+    /// From which place to which bodies of one priority are to be read ahead, so that those of `depth` entries are
+    /// there; empty while half of that is there. `anew`: from the first one on, whatever was read before.
+    pub(crate) fn window(&self, priority: usize, depth: u64, anew: bool) -> std::ops::Range<u64> {
+        let queue = &self.queues[priority];
+        let first = queue.fifo.popped();
+        let ahead = if anew { first } else { queue.ahead.max(first) };
+        let there = ahead - first;
+        if there > depth / 2 { ahead..ahead } else { ahead..first + depth }
+    }
+
+    /// The entry of one priority at this place.
+    pub(crate) fn at(&self, priority: usize, place: u64) -> Option<u64> {
+        self.queues[priority].fifo.nth(place)
+    }
+
+    /// Bodies of one priority have been read ahead up to this place.
+    pub(crate) fn read_to(&mut self, priority: usize, place: u64) {
+        self.queues[priority].ahead = place;
     }
 
     pub(crate) fn oldest_due(&self, slab: &Slab, outbox: OutboxIndex) -> Option<Timestamp> {
@@ -115,37 +175,46 @@ impl ReadyQueues {
 }
 
 impl Queue {
-    fn is_empty(&self) -> bool {
-        self.fifo.is_empty() && self.late.is_empty()
+    fn pop(&mut self, slab: &Slab, outbox: OutboxIndex) -> Next {
+        let Some(front) = self.front(slab, outbox) else { return Next::Nothing };
+        if front.spilled {
+            return Next::Spilled;
+        }
+        self.drop_first(front.late);
+        Next::Slot(front.slot)
     }
 
-    fn pop(&mut self, slab: &Slab, outbox: OutboxIndex) -> Option<u64> {
+    /// The one that leaves next; entries before it that are no longer ready are dropped.
+    fn front(&mut self, slab: &Slab, outbox: OutboxIndex) -> Option<Front> {
         loop {
-            let slot = if self.late.is_empty() {
-                self.fifo.pop()?
-            } else {
-                let Some(front) = self.fifo.front() else {
-                    let (_, slot) = self.late.pop_first()?;
-                    if is_ready(slab, slot, outbox) {
-                        return Some(slot);
-                    }
-                    continue;
-                };
-                let Some(due) = slab.get(front).map(|delivery| delivery.due) else {
-                    self.fifo.pop();
-                    continue;
-                };
-                let late_first = self.late.first().is_some_and(|late| *late < (due, front));
-                if late_first { self.late.pop_first()?.1 } else { self.fifo.pop()? }
+            let (slot, late) = match (self.fifo.front(), self.late.first()) {
+                (Some(front), None) => (front, false),
+                (None, Some((_, slot))) => (*slot, true),
+                (Some(front), Some(late)) => match slab.get(front).map(|delivery| delivery.due) {
+                    Some(due) if *late < (due, front) => (late.1, true),
+                    Some(_) | None => (front, false),
+                },
+                (None, None) => return None,
             };
-            if is_ready(slab, slot, outbox) {
-                return Some(slot);
+            match slab.get(slot).filter(|delivery| is_ready(delivery, outbox)) {
+                Some(delivery) => {
+                    return Some(Front { slot, late, spilled: delivery.is_spilled(), asked: delivery.asked });
+                }
+                None => self.drop_first(late),
             }
         }
     }
 
+    fn drop_first(&mut self, late: bool) {
+        if late {
+            self.late.pop_first();
+        } else {
+            self.fifo.pop();
+        }
+    }
+
     fn oldest_due(&self, slab: &Slab, outbox: OutboxIndex) -> Option<Timestamp> {
-        let due = |slot: u64| is_ready(slab, slot, outbox).then(|| slab.get(slot).map(|delivery| delivery.due))?;
+        let due = |slot: u64| slab.get(slot).filter(|delivery| is_ready(delivery, outbox)).map(|delivery| delivery.due);
         // Entries that are no longer ready may stand in front; looking past a few of them is enough for a gauge.
         let first = self.fifo.iter().take(64).find_map(due);
         let late = self.late.iter().take(64).find_map(|(_, slot)| due(*slot));
@@ -153,6 +222,6 @@ impl Queue {
     }
 }
 
-fn is_ready(slab: &Slab, slot: u64, outbox: OutboxIndex) -> bool {
-    slab.get(slot).is_some_and(|delivery| delivery.stage == Stage::Ready && delivery.place() == outbox)
+fn is_ready(delivery: &Delivery, outbox: OutboxIndex) -> bool {
+    delivery.stage == Stage::Ready && delivery.place() == outbox
 }

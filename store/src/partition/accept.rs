@@ -128,6 +128,7 @@ impl Partition {
                 receipts: entry.receipts,
                 taken: false,
                 error: NO_ERROR,
+                asked: false,
             };
             self.outboxes.enter(&delivery);
             self.slab.push(delivery);

@@ -3,6 +3,9 @@
 //! Only the oldest record is ever dropped, so an event never goes before one that it builds on. One call moves at most
 //! [`CleaningRules::step_max`](super::CleaningRules) entries and some 256 KiB of bodies; while anything is left,
 //! [`wants_cleaning`](Partition::wants_cleaning) names the same record again.
+//!
+//! A body that is not in memory is taken from the record at hand. One that goes over several records is read back first;
+//! the cleaner waits for it.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +15,7 @@ use smsc_proto::timestamp::Timestamp;
 use super::delivery::Body;
 use super::{Batch, Partition};
 use crate::error::StoreError;
-use crate::event::{Entry, Event, EventReader, Progress};
+use crate::event::{BodyOctets, Entry, Event, EventReader, Progress};
 use crate::journal::RecordNumber;
 use crate::lifecycle::Stage;
 use crate::messages::Peer;
@@ -23,8 +26,9 @@ use crate::record::RecordView;
 const STEP_OCTETS_MAX: u32 = 256 << 10;
 
 /// Something in a record that may be alive.
-enum Kept {
-    Delivery(u64),
+enum Kept<'a> {
+    /// A delivery, with its body if all of that stands in one piece in the record.
+    Delivery(u64, Option<&'a [u8]>),
     Parked(u64),
 }
 
@@ -32,7 +36,8 @@ impl Partition {
     /// Which old record, if any, should be read and given to [`clean`](Self::clean): the oldest, when the journal holds
     /// far more than what is alive. Records without anything alive go by themselves.
     pub fn wants_cleaning(&self) -> Option<RecordNumber> {
-        self.ledger.wants_cleaning(&self.cleaning).filter(|number| *number < self.durable_end)
+        let oldest = self.ledger.wants_cleaning(&self.cleaning).filter(|number| *number < self.durable_end);
+        oldest.filter(|_| !self.cleaner_waits())
     }
 
     /// Re-appends what is alive of an old record, which may then be dropped with this batch. Call it again, in a later
@@ -47,24 +52,32 @@ impl Partition {
     }
 
     /// The bases of a record that are still alive, in order.
-    fn kept_in(&self, number: RecordNumber, record: &[u8]) -> Result<Vec<Kept>, StoreError> {
+    fn kept_in<'a>(&self, number: RecordNumber, record: &'a [u8]) -> Result<Vec<Kept<'a>>, StoreError> {
         let view = RecordView::read(number, record)?;
         let names: Vec<_> = view.names.iter().map(|name| Name::intern(name)).collect();
         let mut reader = EventReader::new(number, &names, view.base, view.events, view.events_at);
         let mut kept = Vec::new();
+        let is_alive = |slot: u64| self.slab.get(slot).is_some_and(|delivery| delivery.record == number);
+        let mut last = None;
         while !reader.at_end() {
             match reader.read()? {
-                Event::Accepted { slot, .. } | Event::Retained { slot, .. } | Event::Keep { slot, .. } => {
-                    if self.slab.get(slot).is_some_and(|delivery| delivery.record == number) {
-                        kept.push(Kept::Delivery(slot));
+                Event::Accepted { slot, body, .. } | Event::Keep { slot, body, .. } => {
+                    last = match body {
+                        BodyOctets::Here(total, part) => (part.len() == total).then_some(part),
+                        BodyOctets::AsBefore => last,
+                    };
+                    if is_alive(slot) {
+                        kept.push(Kept::Delivery(slot, last));
                     }
                 }
+                Event::Retained { slot, .. } if is_alive(slot) => kept.push(Kept::Delivery(slot, None)),
                 Event::Parked { number: parked, .. } => {
                     if self.parked.get(parked).is_some_and(|entry| entry.record == number) {
                         kept.push(Kept::Parked(parked));
                     }
                 }
-                Event::BodyPart { .. }
+                Event::Retained { .. }
+                | Event::BodyPart { .. }
                 | Event::Sent { .. }
                 | Event::Again { .. }
                 | Event::Unresolved { .. }
@@ -76,16 +89,18 @@ impl Partition {
         Ok(kept)
     }
 
-    fn move_to_head(&mut self, kept: Vec<Kept>, batch: &mut Batch) {
+    fn move_to_head(&mut self, kept: Vec<Kept<'_>>, batch: &mut Batch) {
         let now = self.latest;
         let mut written = 0;
         for kept in kept.into_iter().take(self.cleaning.step_max.max(1)) {
             if written > STEP_OCTETS_MAX {
                 break;
             }
-            self.counters.cleaned += 1;
             written += match kept {
-                Kept::Delivery(slot) => self.keep(now, slot, batch),
+                Kept::Delivery(slot, body) => match self.keep(now, slot, body, batch) {
+                    Some(octets) => octets,
+                    None => break,
+                },
                 Kept::Parked(parked) => {
                     let Some(receipt) = self.parked.get(parked).map(|entry| entry.receipt.clone()) else { continue };
                     self.parked_base_goes(parked);
@@ -95,6 +110,7 @@ impl Partition {
                     octets
                 }
             };
+            self.counters.cleaned += 1;
         }
     }
 
@@ -104,15 +120,15 @@ impl Partition {
         }
     }
 
-    /// Re-appends all that is known of a delivery.
-    fn keep(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) -> u32 {
-        let Some(delivery) = self.slab.get(slot) else { return 0 };
+    /// Re-appends all that is known of a delivery; returns how many octets, or `None` if its body must be read first.
+    fn keep(&mut self, now: Timestamp, slot: u64, in_record: Option<&[u8]>, batch: &mut Batch) -> Option<u32> {
+        let delivery = self.slab.get(slot)?;
         let (record, octets) = if delivery.stage == Stage::Retained {
-            let Some(summary) = self.summary(slot, delivery.due) else { return 0 };
+            let summary = self.summary(slot, delivery.due)?;
             let worth = summary.worth;
             let (record, octets) = self.record(now, &Event::Retained { slot, summary, parked: None }, batch);
             self.rebase(slot, record, worth);
-            return octets;
+            return Some(octets);
         } else {
             let entry = Entry {
                 tick: delivery.tick,
@@ -139,10 +155,19 @@ impl Partition {
                 unanswered: delivery.unanswered,
                 ids: self.ids_of(slot, delivery),
             };
-            let Body::Memory(body) = delivery.body.clone() else { return 0 };
-            self.record_with_body(now, slot, &body, |body| Event::Keep { slot, entry, progress, body }, batch)
+            let event = |body| Event::Keep { slot, entry, progress, body };
+            match (delivery.body.clone(), in_record) {
+                (Body::Memory(body), _) => self.record_with_body(now, slot, &body, event, batch),
+                (Body::None, Some(body)) => self.record_with_body(now, slot, body, event, batch),
+                (Body::None, None) => {
+                    self.read_for_cleaner(slot);
+                    return None;
+                }
+            }
         };
         self.rebase(slot, record, octets);
-        octets
+        // Its body may have been read back for this only.
+        self.rest(slot);
+        Some(octets)
     }
 }

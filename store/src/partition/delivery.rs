@@ -49,15 +49,29 @@ pub(crate) struct Delivery {
     /// A late response told that the operator took an earlier attempt than the one on lease.
     pub(crate) taken: bool,
     pub(crate) error: ReceiptError,
+    /// Its body is being read back.
+    pub(crate) asked: bool,
 }
 
 /// A wire body.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    /// Nobody needs it any more.
+    /// Not in memory. It stands in the record [`Delivery::record`], unless the delivery is retained and needs none.
+    // One variant for both, since a third would widen every delivery by eight octets.
     None,
     /// In memory.
     Memory(Arc<[u8]>),
+}
+
+impl Body {
+    /// Octets of memory that it takes: itself, its count of users, what the allocator adds.
+    pub(crate) fn octets(&self) -> u64 {
+        const OVERHEAD: u64 = 32;
+        match self {
+            Self::None => 0,
+            Self::Memory(body) => body.len() as u64 + OVERHEAD,
+        }
+    }
 }
 
 /// An operator's id in sixteen octets.
@@ -121,7 +135,13 @@ impl Delivery {
             receipts: ReceiptRequest(0),
             taken: false,
             error: NO_ERROR,
+            asked: false,
         }
+    }
+
+    /// Whether it needs its body and the body is only in the journal.
+    pub(crate) const fn is_spilled(&self) -> bool {
+        matches!(self.body, Body::None) && !matches!(self.stage, Stage::Retained | Stage::Gone)
     }
 
     /// Whether what waits is the receipt, not the message.

@@ -11,15 +11,19 @@
 //! - A final state, the receipt to deliver and the parked receipt that brought it are one event, and a batch becomes
 //!   visible on replay as a whole or not at all.
 //! - Leases are not kept: after a restart what was leased is due again.
+//! - Bodies beyond `memory_max` are not in memory: [`memory`] says which stay, [`read_back`] brings the others back.
 
 mod accept;
 mod batch;
 mod cleaning;
 pub(crate) mod delivery;
 mod ledger;
+mod memory;
 mod outcome;
 mod peers;
 mod pull;
+mod read_back;
+mod read_request;
 mod receipts;
 mod replay;
 mod reroute;
@@ -48,11 +52,15 @@ use crate::record::{HighMarks, OVERHEAD, RecordWriter};
 
 use batch::Answer;
 pub use batch::{Batch, Records};
-use delivery::Delivery;
+use delivery::{Body, Delivery};
 pub use ledger::CleaningRules;
 use ledger::Ledger;
+use memory::Memory;
 use peers::Peers;
 use pull::Leases;
+pub use read_back::READS_MAX;
+use read_back::Reads;
+pub use read_request::{ReadBack, ReadRecord, ReadRequest};
 use replay::Replay;
 use slab::Slab;
 pub use stats::{Counters, OutboxStats, PartitionStats};
@@ -68,6 +76,7 @@ pub enum Command {
     Receipts(RecordReceipts),
     Reroute(Reroute),
     Find(Find),
+    ReadBack(ReadBack),
 }
 
 /// Receipts that match nothing and are kept, at most: some 100 MB. Beyond it operators are told to try again.
@@ -85,6 +94,8 @@ pub struct Partition {
     /// Scheduled messages and retries by due time.
     not_due: BTreeSet<(Timestamp, u64)>,
     leases: Leases,
+    memory: Memory,
+    reads: Reads,
     peers: Peers,
     correlations: KeyIndex,
     /// Further operator's ids of a message, from late responses.
@@ -138,6 +149,8 @@ impl Partition {
             outboxes: Outboxes::new(options),
             not_due: BTreeSet::new(),
             leases: Leases::default(),
+            memory: Memory::new(options.memory_max),
+            reads: Reads::default(),
             peers: Peers::default(),
             correlations: KeyIndex::default(),
             aliases: FxHashMap::default(),
@@ -194,6 +207,7 @@ impl Partition {
             Command::Receipts(receipts) => self.receipts(now, receipts, batch),
             Command::Reroute(reroute) => self.reroute(now, reroute, batch),
             Command::Find(find) => self.find(find, batch),
+            Command::ReadBack(read_back) => self.read_back(read_back),
         }
     }
 
@@ -210,14 +224,20 @@ impl Partition {
             self.next_record = number + 1;
             batch.end = self.next_record;
         }
-        Records { first, records, keep_from: self.ledger.drop_dead() }
+        let alive = self.ledger.drop_dead();
+        // A record that is being read stays until it is here.
+        let keep_from = self.reads.oldest().map_or(alive, |oldest| oldest.min(alive));
+        Records { first, records, keep_from }
     }
 
     /// The batch is durable: its answers leave, its messages become visible, and go to who has room for them.
     pub fn release(&mut self, now: Timestamp, batch: Batch) {
         let Batch { writer, answers, staged, end } = batch;
         debug_assert!(writer.is_empty(), "a batch is sealed before it is released");
-        self.durable_end = self.durable_end.max(end);
+        if end > self.durable_end {
+            self.durable_end = end;
+            self.reads.try_reroutes = true;
+        }
         for (slot, number) in staged {
             let still_staged = self
                 .slab
@@ -234,6 +254,7 @@ impl Partition {
             }
         }
         self.serve(now);
+        self.read_ahead();
         if self.spare.len() < 2 {
             self.spare.push(writer);
         }
@@ -348,6 +369,9 @@ impl Partition {
         } else {
             Stage::Retry
         };
+        if !self.memory.keeps(delivery, &self.outboxes) {
+            delivery.body = Body::None;
+        }
         self.outboxes.enter(delivery);
         if delivery.stage == Stage::Ready {
             self.outboxes.queue(slot, delivery);

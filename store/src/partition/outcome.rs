@@ -175,6 +175,7 @@ impl Partition {
             delivery.outbox = outbox;
             delivery.stage = Stage::Enroute;
         });
+        self.rest(slot);
     }
 
     /// Finds the message by this id from now on.
@@ -237,6 +238,7 @@ impl Partition {
         let octets = self.record(now, &event, batch).1;
         self.grow(slot, octets);
         self.change(slot, |delivery| delivery.stage = Stage::Enroute);
+        self.rest(slot);
     }
 
     /// The message is final. The receipt, if one is asked for, waits for the account from the batch's release on.

@@ -1,5 +1,6 @@
 //! Leases: handing out what is due, and taking back what a holder leaves behind. Nothing here writes an event, so a
-//! pull never waits for the disk.
+//! pull never waits for the disk; nor does it wait for bodies that are not in memory: they are read ahead, and the
+//! holder is rung when they are there.
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -10,7 +11,7 @@ use super::delivery::Body;
 use super::{Batch, Partition};
 use crate::lifecycle::Stage;
 use crate::messages::*;
-use crate::outbox::{OutboxIndex, Turn};
+use crate::outbox::{Next, OutboxIndex, Turn};
 
 /// Who holds what.
 #[derive(Debug, Default)]
@@ -48,7 +49,10 @@ impl Partition {
             state.emptied_by(holder, left.into());
         }
         if left == 0 || room == 0 {
-            self.outboxes.serve_others(index);
+            self.outboxes.serve_or_read(index);
+        }
+        if self.outboxes.get(index).spilled > 0 {
+            self.outboxes.read_later(index);
         }
         if !stands || !leased.items.is_empty() {
             batch.answers.push(Answer::Leased(reply, leased));
@@ -69,9 +73,12 @@ impl Partition {
                 }
                 self.outboxes.get_mut(index).stand(holder, room - count, reply);
                 if count == 0 {
-                    // What is ready has expired: the timer ends it.
+                    // What is ready has expired, which the timer ends, or comes after what is being read.
                     break;
                 }
+            }
+            if self.outboxes.get(index).spilled > 0 {
+                self.outboxes.read_later(index);
             }
         }
     }
@@ -84,17 +91,17 @@ impl Partition {
         else {
             return false;
         };
-        self.outboxes.serve_others(index);
+        self.outboxes.serve_or_read(index);
         true
     }
 
     fn lease(&mut self, now: Timestamp, index: OutboxIndex, holder: Holder, leased: &mut Leased) {
         let room = leased.room as usize;
-        let ready = usize::try_from(self.outboxes.get(index).count(Stage::Ready)).unwrap_or(usize::MAX);
-        leased.items.reserve(room.min(ready));
+        let at_hand = usize::try_from(self.outboxes.get(index).at_hand()).unwrap_or(usize::MAX);
+        leased.items.reserve(room.min(at_hand));
         let held = self.leases.holders.entry(holder).or_default();
         while leased.items.len() < room {
-            let Some(slot) = self.outboxes.next_ready(index, &self.slab) else { break };
+            let Next::Slot(slot) = self.outboxes.next_ready(index, &self.slab) else { break };
             let Some(delivery) = self.slab.get_mut(slot) else { continue };
             if delivery.expires <= now {
                 // Its time has passed: the timer, which may write, ends it.
@@ -169,6 +176,7 @@ impl Partition {
         if taken {
             // The event of the late response says already that it is with the operator.
             self.change(slot, |delivery| delivery.stage = Stage::Enroute);
+            self.rest(slot);
         } else {
             self.change(slot, |delivery| delivery.stage = Stage::Staged);
             self.make_visible(now, slot);

@@ -1,7 +1,5 @@
 //! Start-up: the state out of the journal.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
@@ -25,10 +23,20 @@ pub(super) struct Replay {
     /// Records of a batch whose last record has not come yet.
     batch: Vec<(RecordNumber, Box<[u8]>)>,
     names: FxHashMap<Box<str>, Name>,
-    /// The body of the event before.
-    body: Option<Arc<[u8]>>,
-    /// A body that goes on: whose, how long it will be, what is there.
-    partial: Option<(u64, usize, Vec<u8>)>,
+    /// The body of the event before, if it stands in the same record.
+    last: Option<Body>,
+    partial: Option<Partial>,
+}
+
+/// A body that goes on.
+#[derive(Debug)]
+struct Partial {
+    slot: u64,
+    /// How long it will be, and is.
+    total: usize,
+    length: usize,
+    /// What is there, unless the body is left in the journal.
+    octets: Option<Vec<u8>>,
 }
 
 impl Partition {
@@ -94,6 +102,8 @@ impl Partition {
                 self.change(slot, |_| {});
                 if stage == Stage::Staged {
                     self.make_visible(now, slot);
+                } else {
+                    self.rest(slot);
                 }
             }
         }
@@ -116,7 +126,7 @@ impl Partition {
     fn apply_record(&mut self, view: &RecordView<'_>) -> Result<(), StoreError> {
         let names: Vec<Name> = view.names.iter().map(|text| self.replay.name(text)).collect();
         let mut reader = EventReader::new(view.number, &names, view.base, view.events, view.events_at);
-        self.replay.body = None;
+        self.replay.last = None;
         for index in 0..view.count {
             let began = reader.position();
             let event = reader.read()?;
@@ -134,15 +144,13 @@ impl Partition {
                 if self.slab.get(slot).is_some() {
                     return Err("a delivery was accepted twice");
                 }
-                let body = self.replay.body(slot, body)?;
+                let body = self.replayed_body(slot, body)?;
                 self.insert(slot, &entry, body, record, octets);
             }
             Event::BodyPart { slot, part } => match self.replay.part(slot, part)? {
                 Some(body) => {
                     self.grow(slot, octets);
-                    if let Some(body) = body {
-                        self.change(slot, |delivery| delivery.body = Body::Memory(body));
-                    }
+                    self.change(slot, |delivery| delivery.body = body);
                 }
                 None => self.counters.replay_ignored += 1,
             },
@@ -210,7 +218,7 @@ impl Partition {
                 }
             }
             Event::Keep { slot, entry, progress, body } => {
-                let body = self.replay.body(slot, body)?;
+                let body = self.replayed_body(slot, body)?;
                 self.forget(slot);
                 self.insert(slot, &entry, body, record, octets);
                 self.apply_progress(slot, progress);
@@ -229,6 +237,16 @@ impl Partition {
             self.counters.replay_ignored += 1;
         }
         there
+    }
+
+    /// The body of a base: kept in memory while there is room for it.
+    fn replayed_body(&mut self, slot: u64, octets: BodyOctets<'_>) -> Result<Body, &'static str> {
+        let length = match octets {
+            BodyOctets::Here(total, _) => total,
+            BodyOctets::AsBefore => 0,
+        };
+        let keep = self.memory.keeps_replayed(length, self.outboxes.body_octets);
+        self.replay.body(slot, octets, keep)
     }
 
     fn insert(&mut self, slot: u64, entry: &Entry, body: Body, record: RecordNumber, octets: u32) {
@@ -255,6 +273,7 @@ impl Partition {
             receipts: entry.receipts,
             taken: false,
             error: NO_ERROR,
+            asked: false,
         };
         self.ids.given(entry.tick);
         self.ledger.add(record, octets);
@@ -328,41 +347,44 @@ impl Replay {
         name
     }
 
-    /// The body of a base; one that goes on comes with its parts.
-    fn body(&mut self, slot: u64, octets: BodyOctets<'_>) -> Result<Body, &'static str> {
+    /// The body of a base; one that goes on comes with its parts. Without `keep` it stays in the journal.
+    fn body(&mut self, slot: u64, octets: BodyOctets<'_>, keep: bool) -> Result<Body, &'static str> {
         if self.partial.is_some() {
             return Err("a body is not whole");
         }
         match octets {
-            BodyOctets::AsBefore => {
-                let body = self.body.clone().ok_or("a body refers to one that is not in this record")?;
-                Ok(Body::Memory(body))
-            }
+            BodyOctets::AsBefore => self.last.clone().ok_or("a body refers to one that is not in this record"),
             BodyOctets::Here(total, part) if part.len() < total => {
-                self.body = None;
-                self.partial = Some((slot, total, part.to_vec()));
+                self.last = None;
+                let octets = keep.then(|| part.to_vec());
+                self.partial = Some(Partial { slot, total, length: part.len(), octets });
                 Ok(Body::None)
             }
             BodyOctets::Here(_, part) => {
-                let body: Arc<[u8]> = part.into();
-                self.body = Some(body.clone());
-                Ok(Body::Memory(body))
+                let body = if keep { Body::Memory(part.into()) } else { Body::None };
+                self.last = Some(body.clone());
+                Ok(body)
             }
         }
     }
 
-    /// Goes on with a body: `None` if its beginning was cleaned away, else the whole body once it is whole.
-    #[allow(clippy::type_complexity)]
-    fn part(&mut self, slot: u64, part: &[u8]) -> Result<Option<Option<Arc<[u8]>>>, &'static str> {
-        let Some((whose, total, octets)) = &mut self.partial else { return Ok(None) };
-        octets.extend_from_slice(part);
-        if *whose != slot || octets.len() > *total {
+    /// Goes on with a body: `None` if its beginning was cleaned away, else the body as far as it is known.
+    fn part(&mut self, slot: u64, part: &[u8]) -> Result<Option<Body>, &'static str> {
+        let Some(partial) = &mut self.partial else { return Ok(None) };
+        partial.length += part.len();
+        if partial.slot != slot || partial.length > partial.total {
             return Err("a part of a body belongs to no body");
         }
-        if octets.len() < *total {
-            return Ok(Some(None));
+        if let Some(octets) = &mut partial.octets {
+            octets.extend_from_slice(part);
         }
-        let body = self.partial.take().map(|(_, _, octets)| octets.into());
+        if partial.length < partial.total {
+            return Ok(Some(Body::None));
+        }
+        let whole = self.partial.take().and_then(|partial| partial.octets);
+        let body = whole.map_or(Body::None, |octets| Body::Memory(octets.into()));
+        // One that ends in the record where it begins may be referred to.
+        self.last = Some(body.clone());
         Ok(Some(body))
     }
 }

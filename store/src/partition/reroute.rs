@@ -1,4 +1,5 @@
-//! Moves waiting messages of one outbox elsewhere, in steps.
+//! Moves waiting messages of one outbox elsewhere, in steps. The choice needs the bodies: a step waits until those that
+//! are not in memory have been read back.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -16,24 +17,35 @@ use crate::outbox::{OutboxIndex, ReroutePlace};
 /// Entries that are not due yet belong to all outboxes: so many are looked through per message that may move.
 const LOOKS_PER_MESSAGE: usize = 16;
 
+/// Messages looked at per step at most while some have to be read back: their bodies are in memory all at once.
+const STEP_OF_SPILLED: usize = 128;
+
 impl Partition {
     /// One step. Steps go on where the one before ended, until one says that there is no more.
     pub(super) fn reroute(&mut self, now: Timestamp, reroute: Reroute, batch: &mut Batch) {
-        let Reroute { from, step_max, choose, reply } = reroute;
         let (mut moved, mut more) = (0, false);
+        let from = reroute.from;
         if let Some(index) = self.outboxes.find(from) {
             let from_the_start = self.outboxes.get(index).reroute.is_none();
-            let (slots, place) = self.waiting_from(index, step_max.max(1) as usize);
+            let looks = reroute.step_max.max(1) as usize;
+            let looks = if self.outboxes.spilled > 0 { looks.min(STEP_OF_SPILLED) } else { looks };
+            let (slots, place) = self.waiting_from(index, looks);
+            let may_move: Vec<u64> = slots.iter().copied().filter(|slot| self.may_move(*slot, index)).collect();
+            if self.misses_bodies(&may_move) {
+                return self.reads.reroutes.push(reroute);
+            }
             self.outboxes.get_mut(index).reroute = place;
-            for slot in slots {
-                moved += u32::from(self.reroute_one(now, slot, index, &choose, batch));
+            for slot in may_move {
+                moved += u32::from(self.reroute_one(now, slot, index, &reroute.choose, batch));
+                // Its body may have been read back for the choice only.
+                self.rest(slot);
             }
             // What is staged was not in the queues yet; it is not worth another long walk past all that stays.
             let staged = self.outboxes.get(index).count(Stage::Staged) > 0;
             more = place.is_some() || staged && from_the_start;
         }
         let answer = Rerouted { from, partition: self.id, moved, more };
-        batch.answers.push(Answer::Rerouted(reply, answer));
+        batch.answers.push(Answer::Rerouted(reroute.reply, answer));
     }
 
     /// The next slots that wait in an outbox, and where to go on.
@@ -59,6 +71,14 @@ impl Partition {
         (slots, None)
     }
 
+    /// Whether it is a message that waits there.
+    fn may_move(&self, slot: u64, from: OutboxIndex) -> bool {
+        self.slab.get(slot).is_some_and(|delivery| {
+            let waits = matches!(delivery.stage, Stage::Ready | Stage::Scheduled | Stage::Retry);
+            waits && !delivery.is_receipt() && delivery.outbox == from
+        })
+    }
+
     #[allow(clippy::type_complexity)]
     fn reroute_one(
         &mut self,
@@ -69,10 +89,6 @@ impl Partition {
         batch: &mut Batch,
     ) -> bool {
         let Some(delivery) = self.slab.get(slot) else { return false };
-        let waits = matches!(delivery.stage, Stage::Ready | Stage::Scheduled | Stage::Retry);
-        if !waits || delivery.is_receipt() || delivery.outbox != from {
-            return false;
-        }
         let Body::Memory(body) = &delivery.body else { return false };
         let Some(to) = choose(self.origin_of(delivery), body) else { return false };
         if to == self.outboxes.get(from).outbox {

@@ -46,6 +46,8 @@ pub struct Counters {
     pub receipts_expired: u64,
     /// Entries that the cleaner re-appended.
     pub cleaned: u64,
+    /// Records that were read back for bodies.
+    pub read_back: u64,
     /// Events of a replay whose base had been cleaned away.
     pub replay_ignored: u64,
     /// Batches of a replay that a crash had cut off.
@@ -86,6 +88,10 @@ pub struct PartitionStats {
     pub parked: u64,
     /// Final deliveries that can be asked for.
     pub retained: u64,
+    /// Octets of memory that bodies take.
+    pub body_octets: u64,
+    /// Deliveries whose bodies are only in the journal.
+    pub spilled: u64,
     /// Records of the journal that are kept.
     pub journal_records: u64,
     /// Their octets.
@@ -115,6 +121,8 @@ impl Partition {
             enroute: self.outboxes.totals[Stage::Enroute as usize],
             parked: self.parked.len() as u64,
             retained: self.retained.len() as u64,
+            body_octets: self.outboxes.body_octets,
+            spilled: self.outboxes.spilled,
             journal_records: self.ledger.len() as u64,
             journal_octets: self.ledger.octets(),
             live_octets: self.ledger.live_octets(),

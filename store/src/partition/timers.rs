@@ -19,6 +19,7 @@ impl Partition {
     pub fn handle_timeout(&mut self, now: Timestamp, batch: &mut Batch) {
         self.latest = now;
         self.become_due(now);
+        self.resume_reroutes(now, batch);
         for _ in 0..CHUNKS_MAX {
             let Some(chunk) = self.slab.take_woken(now) else { break };
             self.end_in_chunk(now, chunk, batch);
@@ -41,7 +42,8 @@ impl Partition {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let due = self.not_due.first().map(|(due, _)| *due);
         let forget = self.retained.front().map(|(_, since)| since.plus(self.limits.retention));
-        [due, self.slab.next_wake(), self.parked.next_due(), forget].into_iter().flatten().min()
+        let resume = self.has_reroutes_to_resume().then_some(self.latest);
+        [due, self.slab.next_wake(), self.parked.next_due(), forget, resume].into_iter().flatten().min()
     }
 
     fn become_due(&mut self, now: Timestamp) {

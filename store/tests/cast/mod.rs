@@ -18,7 +18,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::free_space::Space;
 use smsc_store::handle::address_hash;
-use smsc_store::journal::{EachRecord, Journal, RecordNumber};
+use smsc_store::journal::{EachRecord, Journal, JournalReader, RecordNumber};
 use smsc_store::*;
 
 pub const LONG: Duration = Duration::from_secs(30);
@@ -223,6 +223,30 @@ impl Opened {
         self.handle.pull(self.partition(), Pull { outbox, holder: Holder(1), room, rest: Rest::Returns, reply });
     }
 
+    pub fn register(&self, outbox: Outbox) {
+        let ring = self.ear.addr.clone().recipient();
+        self.handle.register(Register { outbox, holder: Holder(1), ring });
+    }
+
+    /// Pulls until so many have come, as a holder does: whenever it is rung, and again after a pull that was filled.
+    pub fn pull_all(&self, outbox: Outbox, count: usize) -> Vec<LeasedDelivery> {
+        let mut leased = Vec::new();
+        self.register(outbox);
+        while leased.len() < count {
+            match self.ear.next() {
+                Heard::Ring(_) => self.pull(outbox, 100),
+                Heard::Leased(more) => {
+                    if more.items.len() == 100 {
+                        self.pull(outbox, 100);
+                    }
+                    leased.extend(more.items);
+                }
+                _ => {}
+            }
+        }
+        leased
+    }
+
     pub fn settle(&self, items: Vec<Settlement>) {
         let reply = Some(self.ear.addr.clone().recipient());
         self.handle.settle(self.partition(), Settle { holder: Holder(1), items, reply });
@@ -305,6 +329,10 @@ impl<F: Fn() -> Result<(), StoreError> + Send + Sync> Journal for Watched<F> {
 
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         self.journal.read(number)
+    }
+
+    fn reader(&self) -> Option<Box<dyn JournalReader>> {
+        self.journal.reader()
     }
 
     fn size(&self) -> u64 {

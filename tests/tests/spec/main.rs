@@ -42,6 +42,9 @@ mod restart;
 // A balancer that says who the client is.
 mod proxy_protocol;
 
+// More waits than memory holds.
+mod backlog;
+
 // TLS on both edges.
 mod tls;
 

@@ -107,7 +107,7 @@ pub(super) fn options() -> StoreOptions {
         partitions: 1,
         journal: JournalKind::Nothing,
         durability: Durability::ProcessCrash,
-        memory_max: 1 << 30,
+        memory_max: super::MEMORY_MAX,
         messages_max: 1_000_000,
         retention: Duration::from_secs(24 * 3_600),
         retention_messages_max: 1_000_000,
@@ -194,11 +194,12 @@ impl Node {
     pub(super) fn wait(&mut self, millis: u64) {
         self.pass(millis);
         for _ in 0..10_000 {
-            if self.partition.poll_timeout().is_none_or(|due| due > self.now) {
+            if self.partition.poll_timeout().is_some_and(|due| due <= self.now) {
+                let now = self.now;
+                self.turn(|partition, batch| partition.handle_timeout(now, batch));
+            } else if !self.read() {
                 return;
             }
-            let now = self.now;
-            self.turn(|partition, batch| partition.handle_timeout(now, batch));
         }
         panic!("the timers never come to an end");
     }
@@ -213,6 +214,23 @@ impl Node {
         self.check_counts();
     }
 
+    /// Whatever the partition wants to read is read. Whether that was anything.
+    pub(super) fn read(&mut self) -> bool {
+        let requests = self.partition.take_reads();
+        let any = !requests.is_empty();
+        for request in requests {
+            let read_back = request.carry_out(&mut |number| Ok(self.journal.get(&number).cloned()));
+            let now = self.now;
+            self.turn(|partition, batch| partition.apply(now, Command::ReadBack(read_back), false, batch));
+        }
+        if self.partition.has_reroutes_to_resume() {
+            let now = self.now;
+            self.turn(|partition, batch| partition.handle_timeout(now, batch));
+        }
+        assert!(self.partition.take_failure().is_none(), "every body is where it should be");
+        any
+    }
+
     pub(super) fn append(&mut self, records: Records) {
         if records.records.is_empty() {
             return;
@@ -225,18 +243,25 @@ impl Node {
     pub(super) fn apply(&mut self, command: Command) {
         let now = self.now;
         self.turn(|partition, batch| partition.apply(now, command, false, batch));
+        while self.read() {}
     }
 
     /// The cleaner works until it has nothing more to do.
     pub(super) fn clean(&mut self) -> usize {
         let mut calls = 0;
-        while let Some(number) = self.partition.wants_cleaning() {
-            let record = self.journal[&number].clone();
-            self.turn(|partition, batch| partition.clean(number, &record, batch));
+        while self.clean_once() {
             calls += 1;
             assert!(calls < 100_000, "the cleaner never comes to an end");
         }
         calls
+    }
+
+    /// One step of the cleaner, or of what it waits for; false when it has nothing to do.
+    pub(super) fn clean_once(&mut self) -> bool {
+        let Some(number) = self.partition.wants_cleaning() else { return self.read() };
+        let record = self.journal[&number].clone();
+        self.turn(|partition, batch| partition.clean(number, &record, batch));
+        true
     }
 
     pub(super) fn message(&mut self, draft: &Draft) -> NewMessage {
@@ -277,9 +302,23 @@ impl Node {
 
     pub(super) fn pull(&mut self, outbox: Outbox, room: u32) -> Vec<LeasedDelivery> {
         let holder = if matches!(outbox, Outbox::Operator(_)) { LINK } else { BIND };
-        let command = self.pull_command(outbox, holder, room);
-        self.apply(command);
-        self.inbox().leased
+        let mut leased = Vec::new();
+        for _ in 0..10_000 {
+            let missing = self.spilled_in(outbox);
+            let command = self.pull_command(outbox, holder, room - leased.len() as u32);
+            self.apply(command);
+            leased.extend(self.inbox().leased);
+            // As a holder does that is rung: what was missing may be there now.
+            if leased.len() == room as usize || missing == 0 {
+                return leased;
+            }
+        }
+        panic!("bodies that are missing never come");
+    }
+
+    /// How many deliveries could be pulled if their bodies were there.
+    fn spilled_in(&self, outbox: Outbox) -> u64 {
+        self.partition.outboxes.iter().filter(|state| state.outbox == outbox).map(|state| state.spilled).sum()
     }
 
     /// Pulls exactly one.
@@ -345,11 +384,13 @@ impl Node {
     /// The counters say what a look at every delivery says.
     pub(super) fn check_counts(&self) {
         let mut counts: BTreeMap<(OutboxIndex, u8), u64> = BTreeMap::new();
-        let mut live = 0;
+        let (mut live, mut body_octets, mut spilled) = (0, 0, 0);
         for chunk in self.partition.slab.chunks() {
             for (_, delivery) in self.partition.slab.chunk(chunk) {
                 *counts.entry((delivery.place(), delivery.stage as u8)).or_default() += 1;
                 live += u64::from(delivery.octets);
+                body_octets += delivery.body.octets();
+                spilled += u64::from(delivery.is_spilled());
                 assert!(self.partition.ledger.first() <= delivery.record, "a base was dropped");
             }
         }
@@ -361,6 +402,7 @@ impl Node {
             }
         }
         assert_eq!(self.partition.ledger.live_octets(), live);
+        assert_eq!((self.partition.outboxes.body_octets, self.partition.outboxes.spilled), (body_octets, spilled));
     }
 }
 
@@ -385,9 +427,25 @@ pub(super) fn delivrd(id: u64) -> OperatorReceipt {
     }
 }
 
+impl Node {
+    /// The body of a delivery, wherever it is.
+    fn body(&self, slot: u64, delivery: &delivery::Delivery) -> Option<u32> {
+        match &delivery.body {
+            delivery::Body::Memory(body) => Some(crc32fast::hash(body)),
+            delivery::Body::None if delivery.is_spilled() => {
+                let request = ReadRequest { number: delivery.record, slots: vec![slot] };
+                let read_back = request.carry_out(&mut |number| Ok(self.journal.get(&number).cloned()));
+                Some(crc32fast::hash(&read_back.bodies.unwrap()[0].1))
+            }
+            delivery::Body::None => None,
+        }
+    }
+}
+
 /// Everything of a partition that a restart must bring back. What is on lease counts as waiting.
-pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
+pub(super) fn picture(node: &Node) -> BTreeMap<u64, String> {
     let mut picture = BTreeMap::new();
+    let partition = &node.partition;
     for chunk in partition.slab.chunks() {
         for (slot, d) in partition.slab.chunk(chunk) {
             let stage = match d.stage {
@@ -400,10 +458,7 @@ pub(super) fn picture(partition: &Partition) -> BTreeMap<u64, String> {
             let retained = d.stage == Stage::Retained;
             let mut ids: Vec<String> = partition.ids_of(slot, d).iter().map(|id| format!("{id:?}")).collect();
             ids.sort();
-            let body = match &d.body {
-                delivery::Body::Memory(body) => Some(crc32fast::hash(body)),
-                delivery::Body::None => None,
-            };
+            let body = node.body(slot, d);
             let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
             let rest = (d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
             // With an operator, its name stands beside the id; where a copy was on lease meanwhile is forgotten.

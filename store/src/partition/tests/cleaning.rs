@@ -38,9 +38,9 @@ fn what_is_alive_in_an_old_record_moves_to_the_head() {
     node.clean();
     assert!(node.journal.len() < 20, "{} records", node.journal.len());
     assert!(node.stats().counters.cleaned > 0);
-    let before = picture(&node.partition);
+    let before = picture(&node);
     node.crash();
-    assert_eq!(picture(&node.partition), before);
+    assert_eq!(picture(&node), before);
     assert_eq!(node.pull_one(op_b()).message_id, old);
 }
 
@@ -59,7 +59,7 @@ fn the_cleaner_keeps_every_stage() {
     node.receipt(delivrd(3));
     node.send(&Draft { receipts: 0, ..mt() }, 4);
     node.receipt(delivrd(4));
-    let before = picture(&node.partition);
+    let before = picture(&node);
     for _ in 0..4 {
         // Dead weight, so that everything alive is moved again and again.
         for _ in 0..600 {
@@ -71,12 +71,12 @@ fn the_cleaner_keeps_every_stage() {
         node.clean();
     }
     assert!(node.stats().counters.cleaned > 20, "{}", node.stats().counters.cleaned);
-    let after = picture(&node.partition);
+    let after = picture(&node);
     for (slot, was) in before.iter().filter(|(_, was)| !was.starts_with("retained")) {
         assert_eq!(after.get(slot), Some(was));
     }
     node.crash();
-    assert_eq!(picture(&node.partition), after);
+    assert_eq!(picture(&node), after);
     assert!(node.receipt(delivrd(1)));
     assert_eq!(node.outbox(demo()).ready, 3);
 }
@@ -94,9 +94,9 @@ fn a_crash_between_the_steps_of_the_cleaner_loses_nothing() {
     while let Some(number) = node.partition.wants_cleaning() {
         let record = node.journal[&number].clone();
         node.turn(|partition, batch| partition.clean(number, &record, batch));
-        let before = picture(&node.partition);
+        let before = picture(&node);
         node.crash();
-        assert_eq!(picture(&node.partition), before);
+        assert_eq!(picture(&node), before);
         steps += 1;
     }
     assert!(steps >= 7, "twenty messages, three a step: {steps}");

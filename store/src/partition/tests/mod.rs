@@ -1,17 +1,9 @@
-//! The partition as a specification: one chapter per rule of the design.
+//! The partition as a specification: one chapter per rule of the design. All are told twice: with room in memory for
+//! every body, and with none, so that each body is read back before it leaves.
 
 #![allow(clippy::unwrap_used)]
 
-mod accepting;
-mod cast;
-mod cleaning;
-mod expiry;
-mod leases;
-mod model;
-mod outcomes;
-mod priorities;
-mod receipts;
-mod recovery;
-mod rerouting;
-mod retention;
-mod rings;
+use super::*;
+
+mod in_memory;
+mod spilled;

@@ -206,9 +206,9 @@ impl World {
 
     /// A clean crash brings back exactly what was there.
     fn crash(&mut self) {
-        let before = picture(&self.node.partition);
+        let before = picture(&self.node);
         self.node.crash();
-        assert_eq!(picture(&self.node.partition), before);
+        assert_eq!(picture(&self.node), before);
         self.forget_leases();
     }
 
@@ -222,7 +222,7 @@ impl World {
         let accept = self.node.accept_all(&vec![draft; 3]);
         let leased = self.leases.pop().filter(|_| settle);
         let outcome = self.outcome(3);
-        let before = picture(&self.node.partition);
+        let before = picture(&self.node);
         let now = self.node.now;
         let apply = |partition: &mut Partition, batch: &mut Batch| {
             partition.apply(now, accept, false, batch);
@@ -234,7 +234,7 @@ impl World {
         let mut batch = self.node.partition.begin();
         apply(&mut self.node.partition, &mut batch);
         let mut sealed = self.node.partition.seal(&mut batch);
-        let after = picture(&self.node.partition);
+        let after = picture(&self.node);
         let whole = records >= sealed.records.len();
         sealed.records.truncate(records);
         if !whole {
@@ -244,7 +244,7 @@ impl World {
         self.node.append(sealed);
         drop(batch);
         self.node.crash();
-        let recovered = picture(&self.node.partition);
+        let recovered = picture(&self.node);
         assert_eq!(recovered, if whole { after } else { before }, "all of a batch, or nothing");
         assert!(self.node.inbox().accepted.is_empty(), "nobody was answered");
         if whole {

@@ -30,11 +30,11 @@ fn a_restart_brings_back_every_stage() {
     node.send(&several(&[op_b()]), 2);
     node.receipt(OperatorReceipt { operator: crate::name::Name::intern("op-b"), ..delivrd(2) });
     node.receipt(delivrd(99));
-    let before = picture(&node.partition);
+    let before = picture(&node);
     node.crash();
-    assert_eq!(picture(&node.partition), before);
+    assert_eq!(picture(&node), before);
     node.crash();
-    assert_eq!(picture(&node.partition), before);
+    assert_eq!(picture(&node), before);
 }
 
 #[test]
@@ -102,9 +102,9 @@ fn the_rest_of_a_torn_batch_never_mixes_with_what_comes_after() {
     assert_eq!(node.stats().counters.replay_torn, 1);
     let command = node.accept_all(&vec![Draft { body: vec![2; 30_000].into(), ..mt() }; 3]);
     node.apply(command);
-    let before = picture(&node.partition);
+    let before = picture(&node);
     node.crash();
-    assert_eq!(picture(&node.partition), before);
+    assert_eq!(picture(&node), before);
     assert_eq!(node.pull(op_a(), 9).iter().filter(|leased| leased.body[0] == 1).count(), 0);
 }
 

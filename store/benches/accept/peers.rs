@@ -1,9 +1,4 @@
-//! How many messages a second the store accepts, and carries through their whole life, with a journal on the disk and
-//! with one that does nothing. No sockets: actors stand for binds and links and keep their windows full.
-//!
-//! `cargo bench -p smsc-store [-- SECONDS_PER_ROW]`; with 0 only the restart is measured.
-
-#![allow(clippy::unwrap_used, missing_docs)]
+//! Who stands for binds and links.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -23,66 +18,72 @@ use smsc_store::*;
 
 /// What a row is about.
 #[derive(Clone, Copy)]
-struct Row {
-    binds: u32,
-    window: u32,
-    links: u32,
-    link_window: u32,
-    /// Messages a second over all binds; 0 = as many as go.
-    paced: u32,
+pub(crate) struct Row {
+    pub(crate) binds: u32,
+    pub(crate) window: u32,
+    pub(crate) links: u32,
+    pub(crate) link_window: u32,
+    /// Messages a second over all binds; 0 = as many as go; [`NEVER`] = none.
+    pub(crate) paced: u32,
 }
 
-const ROWS: [Row; 9] = [
-    accepts(1, 1),
-    accepts(1, 10),
-    accepts(1, 100),
-    accepts(16, 10),
-    accepts(16, 100),
-    lives(4, 100, 0),
-    lives(16, 100, 0),
-    lives(4, 100, 5_000),
-    lives(16, 100, 50_000),
-];
+/// Binds take receipts only.
+pub(crate) const NEVER: u32 = u32::MAX;
 
-const fn accepts(binds: u32, window: u32) -> Row {
-    Row { binds, window, links: 0, link_window: 0, paced: 0 }
+impl Row {
+    /// Starts its binds and links.
+    pub(crate) fn start(self, handle: &StoreHandle, tally: &Arc<Tally>, arbiters: &[Arbiter]) {
+        for number in 0..self.links {
+            let (handle, tally) = (handle.clone(), tally.clone());
+            Link::start_in_arbiter(&arbiters[number as usize % arbiters.len()].handle(), move |context| {
+                context.set_mailbox_capacity(1 << 16);
+                let holder = Holder(1_000 + u64::from(number));
+                Link { handle, tally, row: self, holder, pulling: false, sent: Vec::new() }
+            });
+        }
+        for number in 0..self.binds {
+            let (handle, tally) = (handle.clone(), tally.clone());
+            let holder = Holder(u64::from(number));
+            Bind::start_in_arbiter(&arbiters[number as usize % arbiters.len()].handle(), move |context| {
+                context.set_mailbox_capacity(1 << 16);
+                let (body, sent) = (Bytes::from(vec![b'x'; 100]), Default::default());
+                Bind { handle, tally, row: self, holder, body, sent, next: u64::from(number) << 32, taking: false }
+            });
+        }
+    }
 }
 
-const fn lives(links: u32, link_window: u32, paced: u32) -> Row {
-    Row { binds: 16, window: 100, links, link_window, paced }
-}
-
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
 }
 
-fn account() -> Name {
+pub(crate) fn account() -> Name {
     Name::intern("demo")
 }
 
-fn operator() -> Name {
+pub(crate) fn operator() -> Name {
     Name::intern("op-a")
 }
 
 /// What all actors of a row count.
 #[derive(Default)]
-struct Tally {
-    accepted: AtomicU64,
-    ended: AtomicU64,
-    operator_id: AtomicU64,
-    latencies: std::sync::Mutex<Vec<u32>>,
+pub(crate) struct Tally {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) ended: AtomicU64,
+    pub(crate) operator_id: AtomicU64,
+    pub(crate) latencies: std::sync::Mutex<Vec<u32>>,
 }
 
 /// Stands for a bind: submits within its window, takes receipts.
-struct Bind {
-    handle: StoreHandle,
-    tally: Arc<Tally>,
-    row: Row,
-    holder: Holder,
-    body: Bytes,
-    sent: std::collections::VecDeque<(Instant, usize)>,
-    next: u64,
-    taking: bool,
+pub(crate) struct Bind {
+    pub(crate) handle: StoreHandle,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) row: Row,
+    pub(crate) holder: Holder,
+    pub(crate) body: Bytes,
+    pub(crate) sent: std::collections::VecDeque<(Instant, usize)>,
+    pub(crate) next: u64,
+    pub(crate) taking: bool,
 }
 
 impl Bind {
@@ -129,6 +130,9 @@ impl Actor for Bind {
         if self.row.links > 0 {
             let (outbox, holder) = (Outbox::Account(account()), self.holder);
             self.handle.register(Register { outbox, holder, ring: context.address().recipient() });
+        }
+        if self.row.paced == NEVER {
+            return;
         }
         if self.row.paced == 0 {
             return self.submit(self.row.window as usize, context);
@@ -198,13 +202,13 @@ impl Handler<Settled> for Bind {
 }
 
 /// Stands for a link to an operator that answers at once and sends its receipts with the answer.
-struct Link {
-    handle: StoreHandle,
-    tally: Arc<Tally>,
-    row: Row,
-    holder: Holder,
-    pulling: bool,
-    sent: Vec<u64>,
+pub(crate) struct Link {
+    pub(crate) handle: StoreHandle,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) row: Row,
+    pub(crate) holder: Holder,
+    pub(crate) pulling: bool,
+    pub(crate) sent: Vec<u64>,
 }
 
 impl Link {
@@ -284,7 +288,7 @@ impl Handler<ReceiptsRecorded> for Link {
 }
 
 /// Stops the process when the store fails.
-struct Watch;
+pub(crate) struct Watch;
 
 impl Actor for Watch {
     type Context = Context<Self>;
@@ -299,7 +303,7 @@ impl Handler<StoreFailed> for Watch {
     }
 }
 
-fn options(folder: &Path, journal: JournalKind) -> StoreOptions {
+pub(crate) fn options(folder: &Path, journal: JournalKind) -> StoreOptions {
     StoreOptions {
         data_dir: folder.to_owned(),
         node_number: 0,
@@ -315,110 +319,4 @@ fn options(folder: &Path, journal: JournalKind) -> StoreOptions {
         disk_free_min: 1 << 30,
         outboxes: Vec::new(),
     }
-}
-
-/// Seconds of processor that this process has used.
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // In ticks of 10 ms, on all machines that matter.
-    (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) as f64 / 100.0
-}
-
-fn written() -> u64 {
-    let counts = std::fs::read_to_string("/proc/self/io").unwrap();
-    counts.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse().unwrap()
-}
-
-fn run(row: Row, journal: JournalKind, seconds: u64) {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let system = System::new();
-    let (rate, micros, octets, p50, p99) = system.block_on(async {
-        let watch = Watch.start();
-        let (handle, threads) = Store::open(options(folder.path(), journal), watch.recipient()).unwrap();
-        let tally = Arc::new(Tally::default());
-        let arbiters = [Arbiter::new(), Arbiter::new()];
-        for number in 0..row.links {
-            let (handle, tally) = (handle.clone(), tally.clone());
-            Link::start_in_arbiter(&arbiters[number as usize % 2].handle(), move |context| {
-                context.set_mailbox_capacity(1 << 16);
-                Link { handle, tally, row, holder: Holder(1_000 + u64::from(number)), pulling: false, sent: Vec::new() }
-            });
-        }
-        for number in 0..row.binds {
-            let (handle, tally) = (handle.clone(), tally.clone());
-            let holder = Holder(u64::from(number));
-            Bind::start_in_arbiter(&arbiters[number as usize % 2].handle(), move |context| {
-                context.set_mailbox_capacity(1 << 16);
-                let (body, sent) = (Bytes::from(vec![b'x'; 100]), Default::default());
-                Bind { handle, tally, row, holder, body, sent, next: u64::from(number) << 32, taking: false }
-            });
-        }
-        let count = || if row.links > 0 { &tally.ended } else { &tally.accepted }.load(Ordering::Relaxed);
-        actix::clock::sleep(Duration::from_millis(500)).await;
-        tally.latencies.lock().unwrap().clear();
-        let (started, before, cpu_before, written_before) = (Instant::now(), count(), cpu(), written());
-        actix::clock::sleep(Duration::from_secs(seconds)).await;
-        let messages = (count() - before) as f64;
-        let micros = (cpu() - cpu_before) * 1e6 / messages;
-        let octets = (written() - written_before) as f64 / messages;
-        let rate = messages / started.elapsed().as_secs_f64();
-        let mut latencies = std::mem::take(&mut *tally.latencies.lock().unwrap());
-        latencies.sort_unstable();
-        let at = |part: f64| f64::from(latencies[((latencies.len() - 1) as f64 * part) as usize]) / 1e3;
-        let result = (rate, micros, octets, at(0.5), at(0.99));
-        for arbiter in &arbiters {
-            arbiter.stop();
-        }
-        threads.close(Duration::from_secs(60)).unwrap();
-        result
-    });
-    let what = if row.links > 0 { "lives" } else { "accepts" };
-    let load = format!("{} x {}", row.binds, row.window);
-    let links = if row.links > 0 { format!("{} x {}", row.links, row.link_window) } else { String::new() };
-    let paced = if row.paced > 0 { row.paced.to_string() } else { "flood".into() };
-    println!(
-        "| {what:7} | {load:8} | {links:8} | {paced:>6} | {:7} | {rate:9.0} | {p50:6.2} / {p99:6.2} | {micros:6.2} | {octets:6.0} |",
-        journal.as_str()
-    );
-}
-
-fn main() {
-    let seconds = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(3);
-    if seconds == 0 {
-        return restart(1_000_000);
-    }
-    println!("| what    | binds    | links    | paced  | journal |       a s | accept p50/p99 ms | CPU µs | octets |");
-    println!("|---------|----------|----------|--------|---------|-----------|-------------------|--------|--------|");
-    for row in ROWS {
-        for journal in [JournalKind::Sled, JournalKind::Nothing] {
-            run(row, journal, seconds);
-        }
-    }
-    restart(1_000_000);
-}
-
-/// How long a start takes with so many messages waiting.
-fn restart(waiting: u64) {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    System::new().block_on(async {
-        let watch = Watch.start();
-        let (handle, threads) =
-            Store::open(options(folder.path(), JournalKind::Sled), watch.clone().recipient()).unwrap();
-        let tally = Arc::new(Tally::default());
-        let row = accepts(1, 4_000);
-        let (body, sent) = (Bytes::from(vec![b'x'; 100]), Default::default());
-        let of_bind = tally.clone();
-        Bind { handle, tally: of_bind, row, holder: Holder(1), body, sent, next: 0, taking: false }.start();
-        while tally.accepted.load(Ordering::Relaxed) < waiting {
-            actix::clock::sleep(Duration::from_millis(5)).await;
-        }
-        threads.close(Duration::from_secs(60)).unwrap();
-        let (started, cpu_before) = (Instant::now(), cpu());
-        let (_, threads) = Store::open(options(folder.path(), JournalKind::Sled), watch.recipient()).unwrap();
-        let messages = tally.accepted.load(Ordering::Relaxed);
-        let (took, cpu) = (started.elapsed().as_secs_f64(), cpu() - cpu_before);
-        println!("a start with {messages} messages waiting takes {took:.2} s ({cpu:.2} s of CPU)");
-        threads.close(Duration::from_secs(60)).unwrap();
-    });
 }

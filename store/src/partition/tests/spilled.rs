@@ -1,0 +1,34 @@
+//! The chapters, with no room in memory for bodies that rest.
+
+#![allow(clippy::duplicate_mod)]
+
+const MEMORY_MAX: u64 = 0;
+
+#[path = "accepting.rs"]
+mod accepting;
+#[path = "cast.rs"]
+mod cast;
+#[path = "cleaning.rs"]
+mod cleaning;
+#[path = "expiry.rs"]
+mod expiry;
+#[path = "leases.rs"]
+mod leases;
+#[path = "model.rs"]
+mod model;
+#[path = "outcomes.rs"]
+mod outcomes;
+#[path = "priorities.rs"]
+mod priorities;
+#[path = "receipts.rs"]
+mod receipts;
+#[path = "recovery.rs"]
+mod recovery;
+#[path = "rerouting.rs"]
+mod rerouting;
+#[path = "retention.rs"]
+mod retention;
+#[path = "rings.rs"]
+mod rings;
+#[path = "spilling.rs"]
+mod spilling;
