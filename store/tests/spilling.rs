@@ -72,7 +72,8 @@ fn the_cleaner_moves_bodies_that_are_not_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let options = StoreOptions { retention_messages_max: 100, ..without_memory(folder.path()) };
     let store = open(options.clone());
-    let kept: Vec<_> = (0..500).map(|number| message_for(operator("op-slow"), number, "46701", &numbered(number))).collect();
+    let kept: Vec<_> =
+        (0..500).map(|number| message_for(operator("op-slow"), number, "46701", &numbered(number))).collect();
     store.accept(kept).unwrap();
     let large = Bytes::from(vec![b'l'; 70_000]);
     store.accept(vec![message_for(operator("op-slow"), 500, "46701", &large)]).unwrap();

@@ -115,7 +115,8 @@ struct Progress {
 fn follow(tally: Arc<Tally>, count: fn(&Tally) -> &AtomicU64, until: u64) -> Progress {
     let started = Instant::now();
     let (mut changed, mut before, mut part, mut part_began) = (started, 0, (0, started), 0);
-    let mut progress = Progress { rates: Vec::new(), stall: Duration::ZERO, stall_at: 0, took: Duration::ZERO, reached: 0 };
+    let mut progress =
+        Progress { rates: Vec::new(), stall: Duration::ZERO, stall_at: 0, took: Duration::ZERO, reached: 0 };
     while before < until {
         thread::sleep(Duration::from_millis(1));
         let (now, seen) = (Instant::now(), count(&tally).load(Ordering::Relaxed));
