@@ -2,7 +2,7 @@
 //! with one that does nothing. No sockets: actors stand for binds and links and keep their windows full.
 //!
 //! `cargo bench --bench accept [-- SECONDS_PER_ROW]`; with 0 only the restart is measured.
-//! `cargo bench --bench accept -- backlog MESSAGES MEMORY_MAX_MIB`: see [`backlog`].
+//! `cargo bench --bench accept -- backlog MESSAGES MEMORY_MAX_MIB`: what millions that wait take and cost.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

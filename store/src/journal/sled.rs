@@ -10,8 +10,10 @@
 //!   octet is written once.
 //! - Entries above a quarter of a segment go to files that are never synced: [`SEGMENT_SIZE`] is large enough that
 //!   there are none.
-//! - A page larger than a 256th of its cache leaves the cache at once, and to read one value it reads the whole page. So
-//!   the reader takes all that follows in a volume while it has the page.
+//! - To read one value it reads the whole page: the reader takes all that follows in a volume while it has the page.
+//! - Its cache has 256 parts, each of which lets go of pages only with every 64th access to it. We access pages too seldom
+//!   for that: the whole journal would stay in memory after a replay. So a page that was written or read to its end is
+//!   accessed so often that its part lets go of the others.
 //! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +35,9 @@ use crate::options::Durability;
 
 /// Records that a reader takes out of a volume at once.
 const READ_AHEAD: usize = 16;
+
+/// With every so many accesses a part of sled's cache lets go of what is too much.
+const ACCESSES: usize = 64;
 
 /// Records in a volume at least: as many changes as sled lets a page have before it rewrites it.
 const VOLUME_RECORDS: u64 = 9;
@@ -117,7 +122,8 @@ impl SledJournal {
         self.newest
     }
 
-    /// Lists the volumes, and removes those that a crash left empty.
+    /// Lists the volumes, and removes those at either end that a crash left empty. (One between them is a gap, which the
+    /// replay finds. To look into all of them here would read the whole journal once more.)
     fn find_volumes(&mut self) -> Result<(), StoreError> {
         let db = self.db()?.clone();
         let mut firsts = Vec::new();
@@ -131,17 +137,28 @@ impl SledJournal {
         firsts.sort_unstable();
         for first in firsts {
             let tree = db.open_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
-            match tree.last().map_err(|error| self.failed(error))? {
-                Some((key, _)) => {
-                    self.newest = Some(self.number_of(&key)?);
-                    self.push_volume(first, tree);
-                }
-                None => {
-                    drop(tree);
-                    db.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
-                }
-            }
+            self.push_volume(first, tree);
         }
+        while self.volumes.front().is_some_and(|volume| volume.tree.is_empty()) {
+            let volume = self.volumes.pop_front();
+            self.drop_volume(volume)?;
+        }
+        while let Some(volume) = self.volumes.back() {
+            if let Some((key, _)) = volume.tree.last().map_err(|error| self.failed(error))? {
+                self.newest = Some(self.number_of(&key)?);
+                break;
+            }
+            let volume = self.volumes.pop_back();
+            self.drop_volume(volume)?;
+        }
+        Ok(())
+    }
+
+    fn drop_volume(&mut self, volume: Option<Volume>) -> Result<(), StoreError> {
+        let Some(Volume { first, tree, .. }) = volume else { return Ok(()) };
+        self.trees.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
+        drop(tree);
+        self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
         Ok(())
     }
 
@@ -156,6 +173,9 @@ impl SledJournal {
         let full = |volume: &Volume| volume.records >= VOLUME_RECORDS && volume.octets >= octets_min;
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
+            if let (Some(full), Some(newest)) = (self.volumes.back(), self.newest) {
+                let_go(&full.tree, newest).map_err(|error| self.failed(error))?;
+            }
             let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| self.failed(error))?;
             self.push_volume(number, tree);
         }
@@ -172,10 +192,8 @@ impl SledJournal {
     /// record holds the highest message id given.
     fn drop_below(&mut self, keep_from: RecordNumber) -> Result<(), StoreError> {
         while self.volumes.get(1).is_some_and(|next| next.first <= keep_from) {
-            let Some(Volume { first, tree, .. }) = self.volumes.pop_front() else { break };
-            self.trees.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
-            drop(tree);
-            self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+            let volume = self.volumes.pop_front();
+            self.drop_volume(volume)?;
         }
         Ok(())
     }
@@ -229,6 +247,7 @@ impl Journal for SledJournal {
                 each(next, &record)?;
                 expected = next + 1;
             }
+            let_go(&volume.tree, volume.first).map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -302,8 +321,13 @@ impl SledReader {
             let key = key.as_ref().try_into().map_err(|_| engine(&self.folder, "a key is no record number"))?;
             self.next.push_back((u64::from_be_bytes(key), record));
         }
-        Ok(())
+        let_go(&tree, number).map_err(|error| engine(&self.folder, error))
     }
+}
+
+/// Has the part of sled's cache where the page of this record lies let go of its other pages.
+fn let_go(tree: &::sled::Tree, number: RecordNumber) -> Result<(), ::sled::Error> {
+    (0..ACCESSES).try_for_each(|_| tree.contains_key(number.to_be_bytes()).map(drop))
 }
 
 /// Moves the durable mark forward now and then. It is a help for the next start: what goes wrong with it is said, and

@@ -23,9 +23,12 @@ pub struct ReadRequest {
 #[derive(Debug)]
 pub struct ReadBack {
     pub(super) number: RecordNumber,
-    /// All that were asked for, by slot.
-    pub(super) bodies: Result<Vec<(u64, Arc<[u8]>)>, StoreError>,
+    /// All that were asked for.
+    pub(super) bodies: Result<Bodies, StoreError>,
 }
+
+/// Bodies by slot.
+type Bodies = Vec<(u64, Arc<[u8]>)>;
 
 /// Reads a record: `None` if it is not there.
 pub type ReadRecord<'a> = dyn FnMut(RecordNumber) -> Result<Option<Bytes>, StoreError> + 'a;
@@ -60,7 +63,7 @@ impl ReadRequest {
         ReadBack { number, bodies: Err(error) }
     }
 
-    fn bodies(&self, read: &mut ReadRecord<'_>) -> Result<Vec<(u64, Arc<[u8]>)>, StoreError> {
+    fn bodies(&self, read: &mut ReadRecord<'_>) -> Result<Bodies, StoreError> {
         let mut bodies = Vec::with_capacity(self.slots.len());
         let mut partial = None;
         let mut number = self.number;
@@ -85,7 +88,7 @@ impl ReadRequest {
         number: RecordNumber,
         record: &[u8],
         partial: &mut Option<Partial>,
-        bodies: &mut Vec<(u64, Arc<[u8]>)>,
+        bodies: &mut Bodies,
     ) -> Result<(), StoreError> {
         let view = RecordView::read(number, record)?;
         let names: Vec<_> = view.names.iter().map(|name| Name::intern(name)).collect();
