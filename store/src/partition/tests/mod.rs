@@ -9,6 +9,7 @@ mod expiry;
 mod leases;
 mod model;
 mod outcomes;
+mod parts;
 mod priorities;
 mod receipts;
 mod recovery;
