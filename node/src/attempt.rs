@@ -5,7 +5,7 @@ use std::time::Instant;
 use smsc_proto::session::{SendError, Session};
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::outcome::Meaning;
-use smsc_store::{Content, Lease, LeasedDelivery, Outcome};
+use smsc_store::{Content, Lease, LeasedDelivery, Name, Outcome};
 
 /// One attempt to deliver: which lease its outcome names, and what it carries.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +18,14 @@ pub struct Attempt {
     pub content: Content,
     /// When it was written.
     pub sent: Instant,
+    /// The operator that is to have it if this one says "next".
+    pub next: Option<Name>,
 }
 
 impl Attempt {
     /// The attempt that is made of this lease now.
     pub fn new(delivery: &LeasedDelivery, now: Instant) -> Self {
-        Self { lease: delivery.lease, number: delivery.attempt, content: delivery.content, sent: now }
+        Self { lease: delivery.lease, number: delivery.attempt, content: delivery.content, sent: now, next: None }
     }
 }
 

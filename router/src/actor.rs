@@ -16,6 +16,7 @@ use crate::handle::{RouterHandle, Tables};
 use crate::links::LinkWatch;
 use crate::messages::{LinkChanged, Reconfigure};
 use crate::metrics;
+use crate::mobile_originated::parked;
 use crate::rerouting::{self, Reason, Rounds, STEP_MAX, Step};
 
 /// See the module.
@@ -60,7 +61,7 @@ impl Router {
                 // Each message is judged by the snapshot of its own moment: the operator may have come back meanwhile.
                 let handle = self.handle.clone();
                 (self.reroute)(Reroute {
-                    from: Outbox::Operator(from),
+                    from: rerouting::outbox(from, reason),
                     step_max: STEP_MAX,
                     choose: Arc::new(move |origin, body| {
                         rerouting::new_place(&handle.snapshot(), from, reason, origin, body)
@@ -70,7 +71,7 @@ impl Router {
             }
             Step::Wait | Step::Done(0) => {}
             Step::Done(moved) => {
-                tracing::info!(event = "queue.rerouted", link = %from, moved, "moved what waited to other operators");
+                tracing::info!(event = "queue.rerouted", link = %from, moved, "moved what waited elsewhere");
             }
         }
     }
@@ -89,6 +90,12 @@ impl Router {
         for from in self.removed.clone() {
             self.begin(from, Reason::Removed, ctx);
         }
+    }
+
+    /// MO that no route took when it came: one may take it now.
+    fn reroute_parked(&mut self, ctx: &mut Context<Self>) {
+        let (Outbox::Operator(from) | Outbox::Account(from)) = parked();
+        self.begin(from, Reason::Parked, ctx);
     }
 
     fn arm_timer(&mut self, ctx: &mut Context<Self>) {
@@ -126,6 +133,7 @@ impl Actor for Router {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.record_available();
         self.reroute_all(ctx);
+        self.reroute_parked(ctx);
         self.arm_timer(ctx);
     }
 }
@@ -151,7 +159,7 @@ impl Handler<Rerouted> for Router {
     type Result = ();
 
     fn handle(&mut self, rerouted: Rerouted, ctx: &mut Context<Self>) {
-        let Outbox::Operator(from) = rerouted.from else { return };
+        let (Outbox::Operator(from) | Outbox::Account(from)) = rerouted.from;
         metrics::record_rerouted(from, rerouted.moved);
         let step = self.rounds.answered(from, rerouted.moved, rerouted.more);
         self.carry_out(from, step, ctx);
@@ -173,6 +181,7 @@ impl Handler<Reconfigure> for Router {
         self.record_available();
         // A message that had no way out may have one by the new routes.
         self.reroute_all(ctx);
+        self.reroute_parked(ctx);
         self.arm_timer(ctx);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`number`] | what a destination is called in routes |
 //! | [`route`], [`table`] | which route takes a message |
+//! | [`mobile_originated`] | which account an MO message goes to, and where it waits without a route |
 //! | [`selection`] | which operator of the route |
 //! | [`outcome`] | what a command_status means for the message |
 //! | [`retry`] | when it is tried again |
@@ -19,6 +20,7 @@ pub mod handle;
 mod links;
 pub mod messages;
 pub mod metrics;
+pub mod mobile_originated;
 pub mod number;
 pub mod operator_id;
 pub mod options;

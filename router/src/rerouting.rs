@@ -1,10 +1,11 @@
-//! Moving what waits for an operator that is passed over or gone: where each message goes, and when the next step is
+//! Moving what waits for an operator that is passed over or gone, and MO that no route took: where each message goes, and when the next step is
 //! due. Pure.
 
 use smsc_proto::smpp::pdu::SmFields;
 use smsc_store::{Name, Origin, Outbox};
 
 use crate::handle::Snapshot;
+use crate::mobile_originated;
 use crate::number::normalise;
 
 /// At most so many messages of a partition are looked at in one step, so that the partition serves others in between.
@@ -17,6 +18,16 @@ pub(crate) enum Reason {
     PassedOver,
     /// Its operator is not configured any more, so nobody will ever pull: they leave even if they then have to wait.
     Removed,
+    /// They are MO that no route took when they came: they leave when one does.
+    Parked,
+}
+
+/// The outbox of that name that messages leave for this reason.
+pub(crate) const fn outbox(from: Name, reason: Reason) -> Outbox {
+    match reason {
+        Reason::PassedOver | Reason::Removed => Outbox::Operator(from),
+        Reason::Parked => Outbox::Account(from),
+    }
 }
 
 /// The new place of a message that waits for `from`; `None`: it stays.
@@ -27,14 +38,22 @@ pub(crate) fn new_place(
     origin: Origin,
     body: &[u8],
 ) -> Option<Outbox> {
-    // Only MT waits for operators.
-    let Origin::Account(account) = origin else { return None };
     let sm = SmFields::decode(body).ok()?;
+    let account = match (origin, reason) {
+        (Origin::Account(account), Reason::PassedOver | Reason::Removed) => account,
+        (Origin::Operator(operator), Reason::Parked) => {
+            return mobile_originated::account_of(snapshot, operator, &sm).map(Outbox::Account);
+        }
+        // Only MT waits for operators, and only MO is parked.
+        (Origin::Account(_), Reason::Parked) | (Origin::Operator(_), Reason::PassedOver | Reason::Removed) => {
+            return None;
+        }
+    };
     let destination = normalise(&sm.destination, None)?;
     let operator = snapshot.mt(account, sm.source.digits, &destination).ok()?;
     let better = match reason {
         Reason::PassedOver => operator != from && snapshot.is_available(operator),
-        Reason::Removed => operator != from,
+        Reason::Removed | Reason::Parked => operator != from,
     };
     better.then_some(Outbox::Operator(operator))
 }
@@ -192,6 +211,26 @@ mod tests {
         assert_eq!(new_place(&snapshot, name("re-a"), Reason::PassedOver, mo, &body("46701234567")), None);
         let mt = Origin::Account(name("demo"));
         assert_eq!(new_place(&snapshot, name("re-a"), Reason::PassedOver, mt, b"not a body"), None);
+    }
+
+    #[test]
+    fn a_parked_message_moves_to_the_account_of_the_route_that_takes_it_now() {
+        let mo_route = crate::route::MoRoute {
+            destination: crate::route::MoDestination::Prefix("467".to_owned()),
+            keyword: None,
+            operator: None,
+            account: name("re-account"),
+        };
+        let no_route = CommandStatus::ESME_RINVDSTADR;
+        let options = RouterOptions { mt: vec![], mo: vec![mo_route], no_route, operators: vec![] };
+        let handle = RouterHandle::new(options).expect("a good route");
+        let place = |origin, destination: &str| {
+            new_place(&handle.snapshot(), name("no route"), Reason::Parked, origin, &body(destination))
+        };
+        let mo = Origin::Operator(name("re-a"));
+        assert_eq!(place(mo, "46701234567"), Some(Outbox::Account(name("re-account"))));
+        assert_eq!(place(mo, "4912345"), None);
+        assert_eq!(place(Origin::Account(name("demo")), "46701234567"), None);
     }
 
     #[test]

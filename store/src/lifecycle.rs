@@ -16,7 +16,7 @@ use smsc_proto::message_state::MessageState;
 use smsc_proto::receipt::ReceiptError;
 use smsc_proto::timestamp::Timestamp;
 
-use crate::messages::Outcome;
+use crate::messages::{Outbox, Outcome};
 
 /// Where a delivery is. Whether it is the message or the receipt about it follows from its state: final is a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub(crate) enum Step {
         /// Whether the peer may have it already.
         unanswered: bool,
     },
+    /// It will be sent by another operator, now.
+    Elsewhere(Outbox),
     /// It may be with the operator: not sent again, waits for a receipt.
     Unresolved {
         /// Whether this attempt went unanswered.
@@ -116,10 +118,13 @@ fn after_operator(situation: Situation, outcome: Outcome, now: Timestamp) -> Ste
             Step::Final(MessageState::Accepted, NO_ERROR)
         }
         // A second copy that the operator did not take says nothing about the first, which it did take.
-        Outcome::Retry { .. } | Outcome::Refused { .. } | Outcome::NotSent if situation.taken => {
+        Outcome::Retry { .. } | Outcome::Elsewhere { .. } | Outcome::Refused { .. } | Outcome::NotSent
+            if situation.taken =>
+        {
             Step::Unresolved { unanswered: false }
         }
         Outcome::Retry { at, .. } => Step::Again { due: at, unanswered: false },
+        Outcome::Elsewhere { outbox, .. } => Step::Elsewhere(outbox),
         Outcome::Refused { state, error, .. } => Step::Final(refused(state), error),
         Outcome::LinkLost { retry_at } => resend(if situation.unanswered == 0 { now } else { retry_at }),
         Outcome::Unanswered { retry_at } => resend(retry_at),
@@ -132,6 +137,8 @@ fn after_account(situation: Situation, outcome: Outcome, now: Timestamp) -> Step
         Outcome::Sent { .. } | Outcome::Delivered if situation.receipt => Step::ReceiptEnds(true),
         Outcome::Sent { .. } | Outcome::Delivered => Step::Final(MessageState::Delivered, NO_ERROR),
         Outcome::Retry { at, .. } => Step::Again { due: at, unanswered: false },
+        // An account's outbox has no other place to go.
+        Outcome::Elsewhere { .. } => Step::Again { due: now, unanswered: false },
         Outcome::Refused { .. } if situation.receipt => Step::ReceiptEnds(false),
         Outcome::Refused { state, error, .. } => Step::Final(refused(state), error),
         Outcome::LinkLost { .. } => Step::Again { due: now, unanswered: true },
@@ -175,6 +182,14 @@ mod tests {
         Outcome::Refused { status: CommandStatus(11), state: MessageState::Rejected, error: *b"011" }
     }
 
+    fn other() -> Outbox {
+        Outbox::Operator(crate::name::Name::intern("op-other"))
+    }
+
+    fn elsewhere() -> Outcome {
+        Outcome::Elsewhere { outbox: other(), status: CommandStatus(11) }
+    }
+
     #[test]
     fn the_outcome_table_for_operators() {
         let retry = Outcome::Retry { at: LATER, status: CommandStatus(88) };
@@ -184,6 +199,7 @@ mod tests {
             (to_operator(0), sent(true), Step::Enroute(Some(OperatorMessageId::Decimal(7)))),
             (to_operator(0), sent(false), Step::Final(MessageState::Accepted, NO_ERROR)),
             (to_operator(0), retry, Step::Again { due: LATER, unanswered: false }),
+            (to_operator(0), elsewhere(), Step::Elsewhere(other())),
             (to_operator(0), refused_by_peer(), Step::Final(MessageState::Rejected, *b"011")),
             (to_operator(0), lost.clone(), Step::Again { due: NOW, unanswered: true }),
             (to_operator(1), lost.clone(), Step::Again { due: LATER, unanswered: true }),
@@ -218,7 +234,7 @@ mod tests {
     #[test]
     fn a_copy_that_fails_does_not_undo_the_one_that_was_taken() {
         let taken = Situation { taken: true, ..to_operator(1) };
-        for outcome in [refused_by_peer(), Outcome::LinkLost { retry_at: LATER }, Outcome::NotSent] {
+        for outcome in [refused_by_peer(), elsewhere(), Outcome::LinkLost { retry_at: LATER }, Outcome::NotSent] {
             assert!(matches!(after(taken, outcome.clone(), NOW), Step::Unresolved { .. }), "{outcome:?}");
         }
     }

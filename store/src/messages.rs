@@ -36,10 +36,31 @@ pub enum Origin {
 }
 
 /// Which receipts the sender asked for: registered_delivery, bits 1-0 and 4 (S36).
+///
+/// Bit 7 is ours: the message is one of the parts that a longer one was cut into, and one receipt is due for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptRequest(pub u8);
 
 impl ReceiptRequest {
+    const OF_A_PART: u8 = 0x80;
+
+    /// The same for each part of a message that was cut.
+    #[must_use]
+    pub const fn of_a_part(self) -> Self {
+        Self(self.0 | Self::OF_A_PART)
+    }
+
+    /// Whether one receipt is due for all parts together.
+    pub const fn is_of_a_part(self) -> bool {
+        self.0 & Self::OF_A_PART != 0
+    }
+
+    /// Nothing is due for this part any more: another one stands for the message.
+    #[must_use]
+    pub const fn silenced(self) -> Self {
+        Self(self.0 & Self::OF_A_PART)
+    }
+
     /// Whether a receipt is due for that final state.
     pub const fn wants(self, state: MessageState) -> bool {
         let success = matches!(state, MessageState::Delivered | MessageState::Accepted);
@@ -270,6 +291,13 @@ pub enum Outcome {
     Retry {
         /// When.
         at: Timestamp,
+        /// What the peer said.
+        status: CommandStatus,
+    },
+    /// Refused by this operator, and the route has another one: due there at once.
+    Elsewhere {
+        /// Where.
+        outbox: Outbox,
         /// What the peer said.
         status: CommandStatus,
     },

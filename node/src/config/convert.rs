@@ -5,6 +5,7 @@ use std::time::Duration;
 use smsc_proto::session::{Role, SessionOptions};
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::RouterOptions;
+use smsc_router::mobile_originated::parked;
 use smsc_router::operator_id::IdTransforms;
 use smsc_router::outcome::{Meaning, OutcomeTable};
 use smsc_router::retry::RetrySchedule;
@@ -15,6 +16,9 @@ use super::{Config, Durability, Journal, Operator, StatusMeaning};
 
 /// How long a submit beyond the window is held back before it is refused (S17).
 const HELD_FOR: Duration = Duration::from_secs(1);
+/// MO messages that wait for a route, at most; beyond it operators are told ESME_RX_T_APPN.
+const PARKED: OutboxRules =
+    OutboxRules { waiting_max: 1_000_000, unanswered_max: 1, receipt_lifetime: Duration::from_secs(86_400) };
 /// The identity of a message centre that is no cluster.
 const SYSTEM_ID: &str = "smsc";
 /// The longest system_id without its NUL (S39).
@@ -87,7 +91,7 @@ impl Config {
             receipt_grace: store.receipt_grace,
             parked_max: store.parked_max,
             disk_free_min: store.disk_free_min.as_u64(),
-            outboxes: accounts.chain(operators).collect(),
+            outboxes: accounts.chain(operators).chain([(parked(), PARKED)]).collect(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{Config, MoNoRoute, ReceiptPdu, Router};
+use super::{Config, ReceiptPdu};
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,6 @@ pub struct Pending {
 }
 
 const LATER: &str = "takes effect in a later release";
-const PARK: &str = "messages are parked in a later release; until then operators are told ESME_RX_T_APPN and keep them";
 
 impl Config {
     /// The keys of this configuration that differ from their defaults and have no effect in this release.
@@ -29,15 +28,11 @@ impl Config {
             add(account.outbind.is_some(), format!("account[{index}].outbind"));
             add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
         }
-        add(self.router.mo_park_max != Router::default().mo_park_max, "router.mo_park_max".to_owned());
         add(self.store.postgres.is_some(), "store.postgres".to_owned());
         add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
         add(self.http.token_file.is_some(), "http.token_file".to_owned());
         add(self.cdr.is_some(), "cdr".to_owned());
         add(self.telemetry.otlp_endpoint.is_some(), "telemetry.otlp_endpoint".to_owned());
-        if self.router.mo_no_route == MoNoRoute::Park {
-            keys.push(Pending { key: "router.mo_no_route".to_owned(), note: PARK });
-        }
         keys
     }
 }

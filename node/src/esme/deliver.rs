@@ -9,8 +9,9 @@ use smsc_proto::session::{SendError, Session, VERSION_3_4};
 use smsc_proto::smpp::esm_class::EsmClass;
 use smsc_proto::smpp::pdu::SmFields;
 use smsc_proto::smpp::tlv::{Tlv, Tlvs, tag};
+use smsc_proto::text::conversion::{Converted, convert};
 use smsc_proto::text::plain_text;
-use smsc_store::{Content, LeasedDelivery};
+use smsc_store::{Content, LeasedDelivery, Origin};
 
 use super::account::Account;
 use super::tlv_policy;
@@ -31,8 +32,20 @@ pub fn deliver(
     match delivery.content {
         Content::Message => {
             let message = message(&fields, with_tlvs);
-            let tlvs = tlv_policy::to_esme(&account.config.tlv, message.tlvs);
-            let message = SmFields { tlvs: Tlvs::default(), ..message };
+            let converted = converted(account, delivery.origin, &message);
+            let mut tlvs = tlv_policy::to_esme(&account.config.tlv, message.tlvs);
+            let mut message = SmFields { tlvs: Tlvs::default(), ..message };
+            if let Some(converted) = &converted {
+                message.data_coding = converted.data_coding;
+                match tlvs.iter_mut().find(|tlv| tlv.tag == tag::MESSAGE_PAYLOAD && !tlv.value.is_empty()) {
+                    Some(payload) => payload.value = &converted.user_data,
+                    None if converted.user_data.len() > SHORT_MESSAGE_MAX => {
+                        message.short_message = b"";
+                        tlvs.push(Tlv::new(tag::MESSAGE_PAYLOAD, &converted.user_data));
+                    }
+                    None => message.short_message = &converted.user_data,
+                }
+            }
             session.send_sm(now, &message, &tlvs, Attempt::new(delivery, now)).map(drop)
         }
         Content::Receipt { state, error, done } => {
@@ -67,10 +80,19 @@ pub fn deliver(
     }
 }
 
+/// Octets that short_message holds in every version.
+const SHORT_MESSAGE_MAX: usize = 254;
+
+/// The text of an MO message in the account's alphabet, where the operator that brought it has another (Q29).
+fn converted(account: &Account, origin: Origin, message: &SmFields<'_>) -> Option<Converted> {
+    let Origin::Operator(operator) = origin else { return None };
+    let rules = account.towards(operator)?;
+    convert(message, rules.alphabet, account.config.alphabet.into())
+}
+
 /// An MO message as the operator sent it. Older sessions get no TLVs; a text that came as message_payload then goes as
 /// short_message, as far as that holds it.
 fn message<'a>(fields: &SmFields<'a>, with_tlvs: bool) -> SmFields<'a> {
-    const SHORT_MESSAGE_MAX: usize = 254;
     let mut message = SmFields { registered_delivery: 0, schedule_delivery_time: b"", validity_period: b"", ..*fields };
     if !with_tlvs {
         let text = fields.user_data();

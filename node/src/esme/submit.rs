@@ -49,6 +49,9 @@ pub fn admit(
     let operator = routes.mt(account.name, fields.source.digits, &destination)?;
     let body = tlv_policy::admit(&account.config.tlv, sm, &fields)?;
     let deliveries = long_message::deliveries(account, operator, &body)?;
+    /// The bits that mean something (S36).
+    const REGISTERED_DELIVERY: u8 = 0b1_1111;
+    let receipts = ReceiptRequest(fields.registered_delivery & REGISTERED_DELIVERY);
     Ok(NewMessage {
         tag: sequence_number,
         origin: Origin::Account(account.name),
@@ -56,7 +59,7 @@ pub fn admit(
         priority: fields.priority_flag.min(3),
         due,
         expires,
-        receipts: ReceiptRequest(fields.registered_delivery),
+        receipts: if deliveries.len() > 1 { receipts.of_a_part() } else { receipts },
         destination: address_hash(&destination),
         deliveries,
         peer: Peer { address: submitter.peer, bind: submitter.bind },

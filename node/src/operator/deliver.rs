@@ -1,17 +1,13 @@
 //! A deliver_sm from an operator becomes a receipt or an MO message to keep. Pure.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use smallvec::smallvec;
 use smsc_proto::receipt::DeliveryReceipt;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::data_coding::{Alphabet, DataCoding};
-use smsc_proto::smpp::esm_class::EsmClass;
 use smsc_proto::smpp::pdu::{BindKind, SmBody, SmFields};
-use smsc_proto::text::ucs2;
-use smsc_proto::text::udh::UserDataHeader;
 use smsc_proto::timestamp::Timestamp;
+use smsc_router::mobile_originated::{account_of, parked};
 use smsc_router::number::normalise;
 use smsc_router::receipt::operator_receipt;
 use smsc_store::handle::address_hash;
@@ -63,38 +59,24 @@ fn mobile_originated(
     sm: &SmBody,
     fields: &SmFields<'_>,
 ) -> Result<NewMessage, CommandStatus> {
-    let normalised = normalise(&fields.destination, None);
-    let destination = normalised.as_deref().unwrap_or(fields.destination.digits);
-    let routes = services.router.snapshot();
-    let account = routes.mo(profile.name, destination, &text(fields)).and_then(|name| services.account(name)).ok_or(
-        match services.config.router.mo_no_route {
-            MoNoRoute::Refuse => CommandStatus::ESME_RX_R_APPN,
-            // Parked where it is: the operator keeps it and tries again, so that a route may still be made for it.
-            MoNoRoute::Park => CommandStatus::ESME_RX_T_APPN,
-        },
-    )?;
+    let router = &services.config.router;
+    let account = account_of(&services.router.snapshot(), profile.name, fields).and_then(|name| services.account(name));
+    let (outbox, lifetime) = match (account, router.mo_no_route) {
+        (Some(account), _) => (Outbox::Account(account.name), account.config.receipt_lifetime),
+        (None, MoNoRoute::Refuse) => return Err(CommandStatus::ESME_RX_R_APPN),
+        // Kept here until a route takes it, for the operator would give it up one day.
+        (None, MoNoRoute::Park) => (parked(), router.mo_park_max),
+    };
     Ok(NewMessage {
         tag: sequence_number,
         origin: Origin::Operator(profile.name),
         body: sm.octets().clone(),
         priority: fields.priority_flag.min(3),
         due: now,
-        expires: now.plus(account.config.receipt_lifetime),
+        expires: now.plus(lifetime),
         receipts: ReceiptRequest::default(),
-        destination: address_hash(destination),
-        deliveries: smallvec![NewDelivery { outbox: Outbox::Account(account.name), body: None }],
+        destination: destination_hash(&fields.destination),
+        deliveries: smallvec![NewDelivery { outbox, body: None }],
         peer: Peer { address: peer, bind: BindKind::Transceiver },
     })
-}
-
-/// The text as octets in which a keyword can be found: without user data header, UCS-2 as UTF-8.
-fn text<'a>(fields: &SmFields<'a>) -> Cow<'a, [u8]> {
-    let mut octets = fields.user_data();
-    if EsmClass(fields.esm_class).has_udh() {
-        octets = UserDataHeader::split(octets).map_or(octets, |(_, text)| text);
-    }
-    match DataCoding(fields.data_coding).alphabet() {
-        Alphabet::Ucs2 => Cow::Owned(ucs2::decode(octets).into_bytes()),
-        _ => Cow::Borrowed(octets),
-    }
 }

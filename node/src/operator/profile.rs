@@ -7,7 +7,7 @@ use smsc_store::Name;
 
 use super::connect::LinkTls;
 use super::shape::Shape;
-use crate::config::{self, Receipts, SettleMode};
+use crate::config::{self, Receipts, SettleMode, StatusMeaning};
 
 /// An operator: its configuration, and tables made of it.
 pub struct Profile {
@@ -17,6 +17,8 @@ pub struct Profile {
     pub config: config::Operator,
     /// What its answers mean.
     pub outcomes: OutcomeTable,
+    /// Whether one of them means that the route's next operator is to be tried.
+    pub says_next: bool,
     /// When a message is tried again.
     pub retry: RetrySchedule,
     /// How its ids are compared.
@@ -33,6 +35,7 @@ impl Profile {
         Self {
             name: Name::intern(&config.name),
             outcomes: config.outcome_table(),
+            says_next: config.status.values().any(|meaning| *meaning == StatusMeaning::Next),
             retry: config.retry_schedule(),
             ids: config.id_transforms(),
             shape: Shape::new(&config),

@@ -10,7 +10,7 @@ use smsc_proto::text::DefaultAlphabet;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::number::normalise;
 use smsc_router::outcome::Meaning;
-use smsc_store::{LeasedDelivery, Origin, Outcome};
+use smsc_store::{LeasedDelivery, Name, Origin, Outbox, Outcome};
 
 use super::profile::Profile;
 use super::shape::natural;
@@ -54,9 +54,20 @@ pub fn submit(
         ..fields
     };
     let from = alphabet_of(services, profile, delivery.origin);
-    profile.shape.apply(&message, from, |message, tlvs| {
-        session.send_sm(now, message, tlvs, Attempt::new(delivery, now)).map(drop)
-    })
+    let attempt =
+        Attempt { next: next_operator(services, profile, delivery.origin, &fields), ..Attempt::new(delivery, now) };
+    profile.shape.apply(&message, from, |message, tlvs| session.send_sm(now, message, tlvs, attempt).map(drop))
+}
+
+/// Who is to have the message if this operator says so. Looked up only where one of its answers means that: when it
+/// answers, the message's addresses are not at hand any more.
+fn next_operator(services: &Services, profile: &Profile, origin: Origin, fields: &SmFields<'_>) -> Option<Name> {
+    if !profile.says_next {
+        return None;
+    }
+    let Origin::Account(account) = origin else { return None };
+    let destination = normalise(&fields.destination, None)?;
+    services.router.snapshot().next_operator(account, fields.source.digits, &destination, profile.name)
 }
 
 /// What data_coding 0 means to whoever brought the message. Of an account that is not configured any more nothing is
@@ -92,7 +103,11 @@ pub fn outcome(
             let operator_message_id = profile.ids.response(id);
             (Outcome::Sent { operator_message_id, receipt_expected: profile.receipts_expected() }, false)
         }
-        Meaning::Retry | Meaning::Next => (Outcome::Retry { at, status }, false),
+        Meaning::Next => match attempt.next {
+            Some(next) => (Outcome::Elsewhere { outbox: Outbox::Operator(next), status }, false),
+            None => (Outcome::Retry { at, status }, false),
+        },
+        Meaning::Retry => (Outcome::Retry { at, status }, false),
         Meaning::Throttled => (Outcome::Retry { at, status }, true),
         Meaning::Refused { state, error } => (Outcome::Refused { status, state, error }, false),
     }
@@ -102,7 +117,7 @@ pub fn outcome(
 pub const fn result_label(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Sent { .. } | Outcome::Delivered => "ok",
-        Outcome::Retry { .. } | Outcome::LinkLost { .. } | Outcome::NotSent => "temporary",
+        Outcome::Retry { .. } | Outcome::Elsewhere { .. } | Outcome::LinkLost { .. } | Outcome::NotSent => "temporary",
         Outcome::Unanswered { .. } => "timeout",
         Outcome::Refused { .. } => "permanent",
     }

@@ -83,6 +83,10 @@ impl Partition {
                 self.counters.possible_duplicates += u64::from(unanswered);
                 self.send_again(now, slot, due, batch);
             }
+            Step::Elsewhere(outbox) => {
+                self.count_attempt(slot, false);
+                self.send_elsewhere(now, slot, outbox, batch);
+            }
             Step::Unresolved { unanswered } => {
                 self.count_attempt(slot, unanswered);
                 self.leave_unresolved(now, slot, batch);
@@ -232,6 +236,21 @@ impl Partition {
         self.change_and_stage(slot, batch, |delivery| delivery.due = due);
     }
 
+    /// Another operator of its route is to send it.
+    fn send_elsewhere(&mut self, now: Timestamp, slot: u64, outbox: Outbox, batch: &mut Batch) {
+        self.send_again(now, slot, now, batch);
+        let octets = self.record(now, &Event::Rerouted { slot, outbox }, batch).1;
+        self.grow(slot, octets);
+        let to = self.outboxes.index(outbox);
+        let Some(delivery) = self.slab.get(slot) else { return };
+        let (from, unanswered, number) = (delivery.outbox, delivery.unanswered, delivery.number);
+        if unanswered > 0 {
+            // The operator that it leaves may have it all the same: its late response is still to be understood.
+            self.moved_from.entry(slot).or_insert((from, number));
+        }
+        self.change(slot, |delivery| delivery.outbox = to);
+    }
+
     fn leave_unresolved(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) {
         let Some(delivery) = self.slab.get(slot) else { return };
         let event = Event::Unresolved { slot, attempts: delivery.attempts, unanswered: delivery.unanswered };
@@ -244,6 +263,7 @@ impl Partition {
     /// The message is final. The receipt, if one is asked for, waits for the account from the batch's release on.
     pub(super) fn finalise(&mut self, now: Timestamp, slot: u64, verdict: Verdict, batch: &mut Batch) {
         let Verdict { state, error, done, parked } = verdict;
+        self.combine_parts(slot, state);
         let Some(delivery) = self.slab.get(slot) else { return };
         debug_assert!(!delivery.is_receipt(), "a final state never changes");
         self.counters.finals[state as usize] += 1;
@@ -265,6 +285,28 @@ impl Partition {
             become_receipt(delivery, state, error, done);
             (delivery.due, delivery.expires) = (now, receipt_expires);
         });
+    }
+
+    /// One receipt is due for all parts of a message that was cut: DELIVRD when the last part is delivered, or the first
+    /// failure. Decides whether this part stands for the message; if not, nothing is due for it.
+    ///
+    /// Written nowhere: a replay comes to the same by the states of the parts.
+    pub(super) fn combine_parts(&mut self, slot: u64, state: MessageState) {
+        let Some(delivery) = self.slab.get(slot).filter(|delivery| delivery.receipts.is_of_a_part()) else { return };
+        let slots = self.slab.with_tick(delivery.tick);
+        let open = |other: u64| other != slot && self.slab.get(other).is_some_and(|delivery| !delivery.is_receipt());
+        let others: Vec<u64> = slots.into_iter().filter(|other| open(*other)).collect();
+        let delivered = matches!(state, MessageState::Delivered | MessageState::Accepted);
+        let silenced = if !delivered {
+            others
+        } else if others.is_empty() {
+            Vec::new()
+        } else {
+            vec![slot]
+        };
+        for silenced in silenced {
+            self.change(silenced, |delivery| delivery.receipts = delivery.receipts.silenced());
+        }
     }
 
     /// Nothing is left to deliver: what is kept is what can be asked for.

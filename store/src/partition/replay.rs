@@ -190,6 +190,7 @@ impl Partition {
                     return Err("a final state is not final");
                 }
                 if self.goes_on(slot, octets, false) {
+                    self.combine_parts(slot, state);
                     self.change(slot, |delivery| {
                         become_receipt(delivery, state, error, done);
                         (delivery.due, delivery.expires, delivery.attempts) = (due, receipt_expires, attempts);
@@ -299,6 +300,9 @@ impl Partition {
             self.insert_summary(slot, &summary, record);
         }
         let Summary { state, error, done, retained, attempts, worth, ids, .. } = summary;
+        if self.slab.get(slot).is_some_and(|delivery| !delivery.is_receipt()) {
+            self.combine_parts(slot, state);
+        }
         self.remember_ids(slot, ids);
         self.change(slot, |delivery| {
             (delivery.state, delivery.error, delivery.done, delivery.attempts) = (state, error, done, attempts);

@@ -33,6 +33,15 @@ mod mobile_originated;
 // Long messages.
 mod concatenation;
 
+// Long messages for operators that want them otherwise.
+mod long_messages;
+
+// What data_coding 0 means on either side.
+mod alphabet;
+
+// What operators want otherwise than others.
+mod operators;
+
 // Links break, operators go away and come back.
 mod link_loss;
 

@@ -153,3 +153,65 @@ fn a_reply_finds_its_way_back() {
     let delivered = esme.expect_delivery().message;
     assert_eq!((&delivered.source.digits[..], delivered.as_text()), (&b"46701234567"[..], "yes".to_owned()));
 }
+
+/// MO messages to 72345 only, and what no route takes is parked.
+fn parking(operator: &Operator, keys: &str) -> Configuration {
+    let park = format!("mo_no_route = \"park\"\n{keys}");
+    Configuration::new().account("demo").operator(operator).mo_route("72345", "demo").section("router", &park)
+}
+
+// S53: never acknowledged and dropped.
+#[test]
+fn a_message_without_a_route_is_kept_until_there_is_one() {
+    let operator = Operator::start("op-a");
+    let node = parking(&operator, "").start();
+    let esme = node.transceiver("demo");
+    assert_eq!(operator.deliver(&from_handset("99999", "patient")), CommandStatus::ESME_ROK);
+    assert_eq!(esme.deliveries(), []);
+    drop(esme);
+    let place = node.kill();
+    place.configure(&parking(&operator, "").mo_route("99999", "demo"));
+    let node = place.start_again();
+    assert_eq!(node.transceiver("demo").expect_delivery().message.as_text(), "patient");
+}
+
+// S53
+#[test]
+fn a_parked_message_whose_route_never_comes_ends() {
+    let operator = Operator::start("op-a");
+    let node = parking(&operator, "mo_park_max = \"1s\"").start();
+    assert_eq!(operator.deliver(&from_handset("99999", "too patient")), CommandStatus::ESME_ROK);
+    node.expect_metric("smsc_messages_final_total", &[("state", "expired")], 1.0);
+    let place = node.kill();
+    place.configure(&parking(&operator, "").mo_route("99999", "demo"));
+    assert_eq!(place.start_again().transceiver("demo").deliveries(), []);
+}
+
+// S51: the table that is published.
+#[test]
+fn an_esmes_answer_says_whether_a_message_comes_again() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let esme = node.transceiver("demo");
+    let mut ended = 0.0;
+    for (status, again) in [
+        (CommandStatus::ESME_RX_T_APPN, true),
+        (CommandStatus::ESME_RTHROTTLED, true),
+        (CommandStatus::ESME_RMSGQFUL, true),
+        (CommandStatus::ESME_RUNKNOWNERR, true),
+        (CommandStatus::ESME_RX_P_APPN, false),
+        (CommandStatus::ESME_RX_R_APPN, false),
+        (CommandStatus::ESME_RINVCMDID, false),
+    ] {
+        esme.answers_deliveries_with(status);
+        operator.deliver(&from_handset("72345", "hello"));
+        esme.expect_delivery();
+        if again {
+            esme.answers_deliveries_with(CommandStatus::ESME_ROK);
+            esme.expect_delivery();
+        }
+        ended += 1.0;
+        node.expect_metric("smsc_messages_final_total", &[], ended);
+        assert_eq!(esme.deliveries(), [], "{status}");
+    }
+}

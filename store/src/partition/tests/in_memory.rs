@@ -16,6 +16,8 @@ mod leases;
 mod model;
 #[path = "outcomes.rs"]
 mod outcomes;
+#[path = "parts.rs"]
+mod parts;
 #[path = "priorities.rs"]
 mod priorities;
 #[path = "receipts.rs"]

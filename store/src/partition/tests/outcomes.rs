@@ -272,3 +272,35 @@ fn a_receipt_that_the_esme_refuses_for_good_is_counted_and_ends() {
     assert!(node.pull(demo(), 1).is_empty());
     assert_eq!((node.stats().counters.receipts_refused, node.stats().held), (1, 0));
 }
+
+fn elsewhere() -> Outcome {
+    Outcome::Elsewhere { outbox: op_b(), status: CommandStatus(0x0A) }
+}
+
+#[test]
+fn a_message_that_another_operator_is_to_have_is_due_there_at_once() {
+    let mut node = Node::new();
+    node.accept(&mt());
+    let lease = node.pull_one(op_a()).lease;
+    node.settle(lease, elsewhere());
+    assert!(node.pull(op_a(), 9).is_empty());
+    assert_eq!(node.pull_one(op_b()).attempt, 2);
+    node.crash();
+    assert!(node.pull(op_a(), 9).is_empty());
+    assert_eq!(node.pull_one(op_b()).attempt, 2, "also after a restart");
+    node.check_counts();
+}
+
+#[test]
+fn a_late_response_of_the_operator_that_a_message_has_left_still_counts() {
+    let mut node = Node::new();
+    let id = node.accept(&mt());
+    let first = node.pull_one(op_a()).lease;
+    node.settle(first, lost(&node, 0));
+    let second = node.pull_one(op_a()).lease;
+    node.settle(second, elsewhere());
+    node.settle(first, sent(77));
+    assert!(node.pull(op_b(), 9).is_empty(), "it is with the first operator");
+    assert!(node.receipt(delivrd(77)));
+    assert_eq!(node.state(id), Some(MessageState::Delivered));
+}

@@ -18,6 +18,8 @@ mod leases;
 mod model;
 #[path = "outcomes.rs"]
 mod outcomes;
+#[path = "parts.rs"]
+mod parts;
 #[path = "priorities.rs"]
 mod priorities;
 #[path = "receipts.rs"]
