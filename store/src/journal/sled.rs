@@ -120,15 +120,15 @@ impl SledJournal {
         }
         firsts.sort_unstable();
         for first in firsts {
-            let tree = db.open_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
-            match tree.last().map_err(|error| self.failed(error))? {
+            let tree = db.open_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
+            match tree.last().map_err(|error| from_sled(&self.folder, error))? {
                 Some((key, _)) => {
                     self.newest = Some(self.number_of(&key)?);
                     self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
                 }
                 None => {
                     drop(tree);
-                    db.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+                    db.drop_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
                 }
             }
         }
@@ -141,12 +141,12 @@ impl SledJournal {
         let full = |volume: &Volume| volume.records >= VOLUME_RECORDS && volume.octets >= octets_min;
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
-            let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| self.failed(error))?;
+            let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
             self.volumes.push_back(Volume { first: number, tree, records: 0, octets: 0 });
         }
         let folder = &self.folder;
         if let Some(volume) = self.volumes.back_mut() {
-            volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| engine(folder, error))?;
+            volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| from_sled(folder, error))?;
             volume.records += 1;
             volume.octets += record.len() as u64;
         }
@@ -159,13 +159,13 @@ impl SledJournal {
         while self.volumes.get(1).is_some_and(|next| next.first <= keep_from) {
             let Some(Volume { first, tree, .. }) = self.volumes.pop_front() else { break };
             drop(tree);
-            self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+            self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
         }
         Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.db()?.flush().map_err(|error| self.failed(error))?;
+        self.db()?.flush().map_err(|error| from_sled(&self.folder, error))?;
         match self.durability {
             Durability::PowerLoss => self.log.sync_data().map_err(StoreError::io("sync", self.folder.join("db"))),
             Durability::ProcessCrash => Ok(()),
@@ -205,7 +205,7 @@ impl Journal for SledJournal {
         let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
         for volume in &self.volumes {
             for entry in volume.tree.iter() {
-                let (key, record) = entry.map_err(|error| self.failed(error))?;
+                let (key, record) = entry.map_err(|error| from_sled(&self.folder, error))?;
                 let next = self.number_of(&key)?;
                 if next != expected {
                     return Err(StoreError::Gap { missing: expected, next });
@@ -220,7 +220,7 @@ impl Journal for SledJournal {
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         let after = self.volumes.partition_point(|volume| volume.first <= number);
         let Some(volume) = after.checked_sub(1).and_then(|index| self.volumes.get(index)) else { return Ok(None) };
-        match volume.tree.get(number.to_be_bytes()).map_err(|error| self.failed(error))? {
+        match volume.tree.get(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))? {
             Some(record) => Ok(Some(Bytes::copy_from_slice(&record))),
             None if self.newest.is_some_and(|newest| number <= newest) => {
                 Err(StoreError::Gap { missing: number, next: number + 1 })
@@ -293,7 +293,7 @@ fn open_sled(folder: &Path) -> Result<::sled::Db, StoreError> {
             Ok(Err(error)) if error.to_string().contains("acquire lock") && started.elapsed() < REOPEN_MAX => {
                 thread::sleep(Duration::from_millis(10));
             }
-            Ok(Err(error)) => return Err(engine(folder, error)),
+            Ok(Err(error)) => return Err(from_sled(folder, error)),
             Err(panic) => return Err(engine(folder, panic_text(&*panic))),
         }
     }
@@ -318,6 +318,14 @@ fn sync_new_files(folder: &Path, log: &File) -> Result<(), StoreError> {
     File::open(&conf).and_then(|conf| conf.sync_all()).map_err(StoreError::io("sync", conf))?;
     log.sync_all().map_err(StoreError::io("sync", folder.join("db")))?;
     sync_folder(folder)
+}
+
+/// A disk that is full or broken is no fault of the engine, and no reason to give its folder up.
+fn from_sled(folder: &Path, error: ::sled::Error) -> StoreError {
+    match error {
+        ::sled::Error::Io(source) => StoreError::io("read or write the database in", folder)(source),
+        other => engine(folder, other),
+    }
 }
 
 fn engine(folder: &Path, what: impl ToString) -> StoreError {
