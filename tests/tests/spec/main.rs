@@ -36,6 +36,15 @@ mod link_loss;
 // kill -9 in the middle of it.
 mod restart;
 
+// No answer before its record is durable.
+mod durability;
+
+// Disks that are full, slow or broken.
+mod disk;
+
+// Clocks that are set.
+mod clock;
+
 // TLS on both edges.
 mod tls;
 
