@@ -11,6 +11,11 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// After how many octets it is asked again at the latest: what the fastest disk takes in a fraction of a second.
 const SAMPLE_OCTETS: u64 = 64 << 20;
 
+/// And after which part of the minimum, from this many octets on: what is kept free for settlements is not used up
+/// between two looks.
+const SAMPLE_PART: u64 = 16;
+const SAMPLE_OCTETS_MIN: u64 = 1 << 20;
+
 /// The room on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -54,7 +59,8 @@ impl FreeSpace {
     pub(crate) fn sample(&mut self, now: Instant, written: u64) -> bool {
         self.written += written;
         let due = self.sampled.is_none_or(|sampled| now.saturating_duration_since(sampled) >= SAMPLE_EVERY);
-        if due || self.written >= SAMPLE_OCTETS {
+        let enough_written = (self.min / SAMPLE_PART).clamp(SAMPLE_OCTETS_MIN, SAMPLE_OCTETS);
+        if due || self.written >= enough_written {
             self.sampled = Some(now);
             self.written = 0;
             match (self.probe)(&self.folder) {
@@ -125,6 +131,15 @@ mod tests {
         free.store(0, Ordering::Relaxed);
         assert!(!space.sample(Instant::now(), 10));
         assert!(space.sample(Instant::now() + SAMPLE_EVERY, 10));
+    }
+
+    #[test]
+    fn it_is_asked_again_before_the_reserve_is_used_up() {
+        let free = Arc::new(AtomicU64::new(1_000));
+        let mut space = disk(&free);
+        free.store(900, Ordering::Relaxed);
+        assert!(!space.sample(Instant::now(), SAMPLE_OCTETS_MIN - 1));
+        assert!(space.sample(Instant::now(), 1), "so little is not asked for at each append");
     }
 
     #[test]

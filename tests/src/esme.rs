@@ -70,6 +70,14 @@ impl Esme {
         Self::open(address, &[], Some(tls))
     }
 
+    /// Connects and binds with the usual password; `None` when the node is not there, or goes, or refuses.
+    pub fn try_bind(address: SocketAddr, kind: BindKind, system_id: &str) -> Option<Self> {
+        let esme = Self::open(address, &[], None).ok()?;
+        let bind = esme.connection.request(&Pdu::Bind(kind, bind_of(system_id, PASSWORD, 0x34)));
+        let answer = esme.connection.response_or_end(bind)?;
+        (answer.header.command_status == CommandStatus::ESME_ROK).then_some(esme)
+    }
+
     fn open(address: SocketAddr, preamble: &[u8], tls: Option<&ClientTls>) -> std::io::Result<Self> {
         let manners = Arc::new(Mutex::new(Manners {
             on_deliver: OnDeliver::Answer(CommandStatus::ESME_ROK),

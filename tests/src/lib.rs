@@ -10,6 +10,14 @@
 //! | [`message`] | a message, as it is sent and as it is seen |
 //! | [`receipt`] | a receipt, read as strictly as S49 writes it |
 //! | [`ledger`] | what was accepted and what became of it |
+//! | [`storm`] | ESMEs that submit and come back, whatever happens to the node |
+//! | [`chance`] | random moments that can be had again |
+//! | [`small_disk`] | a disk that can be filled |
+//! | [`clock`] | a clock that can be set |
+//! | [`strace`] | who watches or disturbs a node's system calls |
+//! | [`system_call`] | what it wrote down |
+//! | [`acknowledgement`] | which answers promised something, and what was durable then |
+//! | [`skip`] | how a test says that it cannot be carried out here |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
 //! | [`certificate`] | authorities and certificates for TLS |
 //! | [`port`] | ports that nobody else takes |
@@ -18,7 +26,10 @@
 
 use std::time::Duration;
 
+pub mod acknowledgement;
 pub mod certificate;
+pub mod chance;
+pub mod clock;
 pub mod command;
 pub mod configuration;
 pub mod connection;
@@ -29,6 +40,11 @@ pub mod node;
 pub mod operator;
 pub mod port;
 pub mod receipt;
+pub mod skip;
+pub mod small_disk;
+pub mod storm;
+pub mod strace;
+pub mod system_call;
 
 /// How long an event may take on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(20);

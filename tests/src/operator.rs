@@ -147,6 +147,11 @@ impl Operator {
         });
     }
 
+    /// Waits until it holds so many.
+    pub fn expect_held(&self, count: usize) {
+        self.desk.wait(&format!("{count} messages to be held"), |state| (state.held.len() >= count).then_some(()));
+    }
+
     /// Answers one that was held.
     pub fn accepts(&self, submitted: &Submitted) {
         self.desk.change(|state| {

@@ -37,7 +37,8 @@ pub struct Store {
     /// How long a receipt that matches no message is kept and asked for again.
     #[serde(deserialize_with = "duration_positive")]
     pub parked_max: Duration,
-    /// With less free on the disk no new message is taken; what is there is still delivered.
+    /// With less free on the disk no new message is taken; what is there is still delivered. The journal uses some of it
+    /// at a start: with less than 32 MiB a node may not come up on a disk that is full.
     pub disk_free_min: ByteSize,
     /// Where PostgreSQL is, for that journal.
     pub postgres: Option<Postgres>,

@@ -69,6 +69,8 @@ impl<T: Clone> Session<T> {
         if let Some(violation) = Violation::of(verdict(self.role.peer(), self.state, command)) {
             if command == CommandId::UNBIND && self.our_unbind.is_some() {
                 self.unbinds_cross(header.sequence_number);
+            } else if self.crossed_our_unbind(command) {
+                self.refuse_for_now(&header);
             } else {
                 self.violate(&header, violation);
             }
@@ -88,6 +90,12 @@ impl<T: Clone> Session<T> {
             _ if self.requests.may_pass() => self.give(&frame),
             _ => self.hold(now, frame),
         }
+    }
+
+    /// Whether a request was in order when the peer sent it, before it read our unbind: it is to come again on the next
+    /// session. RINVBNDSTS would tell the peer that it did wrong, and many then give a receipt up for good.
+    fn crossed_our_unbind(&self, command: CommandId) -> bool {
+        self.our_unbind.is_some() && verdict(self.role.peer(), self.bound_as, command) == Verdict::Allowed
     }
 
     /// What becomes of a request that came while the owner thinks about a bind; `None`: the bind is nothing to it.

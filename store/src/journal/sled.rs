@@ -136,7 +136,7 @@ impl SledJournal {
         }
         firsts.sort_unstable();
         for first in firsts {
-            let tree = db.open_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+            let tree = db.open_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
             self.push_volume(first, tree);
         }
         while self.volumes.front().is_some_and(|volume| volume.tree.is_empty()) {
@@ -144,7 +144,7 @@ impl SledJournal {
             self.drop_volume(volume)?;
         }
         while let Some(volume) = self.volumes.back() {
-            if let Some((key, _)) = volume.tree.last().map_err(|error| self.failed(error))? {
+            if let Some((key, _)) = volume.tree.last().map_err(|error| from_sled(&self.folder, error))? {
                 self.newest = Some(self.number_of(&key)?);
                 break;
             }
@@ -158,7 +158,7 @@ impl SledJournal {
         let Some(Volume { first, tree, .. }) = volume else { return Ok(()) };
         self.trees.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
         drop(tree);
-        self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| self.failed(error))?;
+        self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
         Ok(())
     }
 
@@ -174,14 +174,14 @@ impl SledJournal {
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
             if let (Some(full), Some(newest)) = (self.volumes.back(), self.newest) {
-                let_go(&full.tree, newest).map_err(|error| self.failed(error))?;
+                let_go(&full.tree, newest).map_err(|error| from_sled(&self.folder, error))?;
             }
-            let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| self.failed(error))?;
+            let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
             self.push_volume(number, tree);
         }
         let folder = &self.folder;
         if let Some(volume) = self.volumes.back_mut() {
-            volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| engine(folder, error))?;
+            volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| from_sled(folder, error))?;
             volume.records += 1;
             volume.octets += record.len() as u64;
         }
@@ -199,7 +199,7 @@ impl SledJournal {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.db()?.flush().map_err(|error| self.failed(error))?;
+        self.db()?.flush().map_err(|error| from_sled(&self.folder, error))?;
         match self.durability {
             Durability::PowerLoss => self.log.sync_data().map_err(StoreError::io("sync", self.folder.join("db"))),
             Durability::ProcessCrash => Ok(()),
@@ -239,7 +239,7 @@ impl Journal for SledJournal {
         let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
         for volume in &self.volumes {
             for entry in volume.tree.iter() {
-                let (key, record) = entry.map_err(|error| self.failed(error))?;
+                let (key, record) = entry.map_err(|error| from_sled(&self.folder, error))?;
                 let next = self.number_of(&key)?;
                 if next != expected {
                     return Err(StoreError::Gap { missing: expected, next });
@@ -247,7 +247,7 @@ impl Journal for SledJournal {
                 each(next, &record)?;
                 expected = next + 1;
             }
-            let_go(&volume.tree, volume.first).map_err(|error| self.failed(error))?;
+            let_go(&volume.tree, volume.first).map_err(|error| from_sled(&self.folder, error))?;
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Journal for SledJournal {
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
         let after = self.volumes.partition_point(|volume| volume.first <= number);
         let Some(volume) = after.checked_sub(1).and_then(|index| self.volumes.get(index)) else { return Ok(None) };
-        match volume.tree.get(number.to_be_bytes()).map_err(|error| self.failed(error))? {
+        match volume.tree.get(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))? {
             Some(record) => Ok(Some(Bytes::copy_from_slice(&record))),
             None if self.newest.is_some_and(|newest| number <= newest) => {
                 Err(StoreError::Gap { missing: number, next: number + 1 })
@@ -377,7 +377,7 @@ fn open_sled(folder: &Path, cache: u64) -> Result<::sled::Db, StoreError> {
             Ok(Err(error)) if error.to_string().contains("acquire lock") && started.elapsed() < REOPEN_MAX => {
                 thread::sleep(Duration::from_millis(10));
             }
-            Ok(Err(error)) => return Err(engine(folder, error)),
+            Ok(Err(error)) => return Err(from_sled(folder, error)),
             Err(panic) => return Err(engine(folder, panic_text(&*panic))),
         }
     }
@@ -402,6 +402,14 @@ fn sync_new_files(folder: &Path, log: &File) -> Result<(), StoreError> {
     File::open(&conf).and_then(|conf| conf.sync_all()).map_err(StoreError::io("sync", conf))?;
     log.sync_all().map_err(StoreError::io("sync", folder.join("db")))?;
     sync_folder(folder)
+}
+
+/// A disk that is full or broken is no fault of the engine, and no reason to give its folder up.
+fn from_sled(folder: &Path, error: ::sled::Error) -> StoreError {
+    match error {
+        ::sled::Error::Io(source) => StoreError::io("read or write the database in", folder)(source),
+        other => engine(folder, other),
+    }
 }
 
 fn engine(folder: &Path, what: impl ToString) -> StoreError {

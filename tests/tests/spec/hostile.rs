@@ -15,6 +15,7 @@ use smsc_tests::esme::{Esme, PASSWORD, bind_of};
 use smsc_tests::message::Message;
 use smsc_tests::node::{Node, usual};
 use smsc_tests::operator::Operator;
+use smsc_tests::storm::Storm;
 
 /// Four fields of a header, and a body that need not fit them.
 fn pdu(command_length: u32, command_id: u32, sequence_number: u32, body: &[u8]) -> Vec<u8> {
@@ -337,6 +338,20 @@ fn an_esme_that_never_reads_its_deliveries_blocks_no_other_bind() {
     let deliveries = smsc_tests::esme::expect_deliveries(&[&good], 20);
     let texts = deliveries.iter().map(|delivery| delivery.message.as_text());
     assert_eq!(texts.collect::<std::collections::HashSet<_>>().len(), 20);
+}
+
+#[test]
+fn an_esme_that_stops_reading_under_load_costs_no_message_and_no_receipt() {
+    let storm = Storm::new();
+    let keys = "response = \"500ms\"\nenquire_link = \"200ms\"\nenquire_link_misses = 1";
+    let balance = storm.rage(storm.configuration().section("session", keys).start(), |node| {
+        let deaf = node.receiver("demo");
+        deaf.connection().stop_reading();
+        storm.ledger().expect(5_000);
+        node
+    });
+    balance.assert_within(Storm::BOUNDS);
+    assert_eq!((balance.copies, balance.receipts_of_strangers), (0, 0), "only the deaf one noticed: {balance:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use smsc_tests::message::Message;
 use smsc_tests::node::{Node, usual, usual_with};
 use smsc_tests::operator::{Answer, Operator};
 use smsc_tests::port::Port;
+use smsc_tests::storm::Storm;
 
 fn numbered(count: usize) -> Vec<Message> {
     (0..count).map(|number| Message::to("46701234567").text(&number.to_string()).receipt()).collect()
@@ -103,6 +104,39 @@ fn an_operator_that_stops_reading_is_left_and_its_messages_go_over_the_next_link
     operator.expect_binds(2);
     operator.expect_messages(20);
     assert_eq!(texts(&operator).len(), 20);
+}
+
+#[test]
+fn links_cut_in_the_middle_of_their_windows_lose_nothing_and_repeat_at_most_a_window_each() {
+    let storm = Storm::new();
+    let operator = storm.operator();
+    let balance = storm.rage(storm.configuration().start(), |node| {
+        for cuts in 1..=5 {
+            operator.answers(Answer::Hold);
+            operator.expect_held(cuts * Storm::ALL_WINDOWS);
+            operator.drops_links();
+            operator.answers(Answer::Accept);
+            storm.ledger().expect(storm.ledger().count() + 1_000);
+        }
+        node
+    });
+    balance.assert_within(Storm::BOUNDS);
+    assert!(balance.copies >= 5 * Storm::ALL_WINDOWS, "the windows were full: {balance:?}");
+    assert_eq!((balance.receipts_of_strangers, balance.receipts_repeated), (0, 0), "no ESME noticed anything");
+}
+
+#[test]
+fn an_operator_that_stops_reading_under_load_costs_no_message_and_no_receipt() {
+    let storm = Storm::new();
+    let keys = "enquire_link = \"200ms\"\nresponse = \"500ms\"\nenquire_link_misses = 1";
+    let balance = storm.rage(storm.configuration().section("session", keys).start(), |node| {
+        storm.ledger().expect(1_000);
+        storm.operator().stops_reading();
+        storm.operator().expect_binds(8);
+        storm.ledger().expect(storm.ledger().count() + 1_000);
+        node
+    });
+    balance.assert_within(Storm::BOUNDS);
 }
 
 #[test]

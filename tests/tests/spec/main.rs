@@ -54,6 +54,15 @@ mod proxy_protocol;
 // More waits than memory holds.
 mod backlog;
 
+// No answer before its record is durable.
+mod durability;
+
+// Disks that are full, slow or broken.
+mod disk;
+
+// Clocks that are set.
+mod clock;
+
 // TLS on both edges.
 mod tls;
 

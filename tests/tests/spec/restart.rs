@@ -2,17 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_tests::PATIENCE;
-use smsc_tests::esme::{Delivery, Esme};
-use smsc_tests::ledger::{Balance, Ledger};
+use smsc_tests::chance::Chance;
 use smsc_tests::message::Message;
-use smsc_tests::node::{Node, usual, usual_with};
+use smsc_tests::node::{Node, usual};
 use smsc_tests::operator::{Answer, Operator};
+use smsc_tests::storm::Storm;
 
 fn message() -> Message {
     Message::to("46701234567").receipt()
@@ -158,115 +156,46 @@ fn a_node_comes_back_after_kill_upon_kill() {
     assert_eq!(texts, ["0", "1", "2", "3", "4"]);
 }
 
-/// Traffic over some binds while the node is killed `kills` times, then everything is collected.
-struct Storm {
-    operator: Operator,
-    ledger: Ledger,
-    deliveries: Mutex<Vec<Delivery>>,
+#[test]
+fn a_kill_in_the_middle_of_20_000_submits_loses_no_message_and_no_receipt() {
+    let storm = Storm::new();
+    let balance = storm.rage(storm.configuration().start(), |node| {
+        storm.ledger().expect(10_000);
+        let node = node.restart();
+        storm.ledger().expect(20_000);
+        node
+    });
+    balance.assert_within(Storm::BOUNDS);
 }
 
-const BINDS: usize = 4;
-const WINDOW: usize = 100;
-const LINKS: usize = 4;
-
-impl Storm {
-    fn new() -> Self {
-        let operator = Operator::start("op-a");
-        operator.reports(MessageState::Delivered);
-        Self { operator, ledger: Ledger::default(), deliveries: Mutex::default() }
-    }
-
-    fn start(&self) -> Node {
-        usual_with(&self.operator, &format!("links = {LINKS}\nwindow = {WINDOW}")).start()
-    }
-
-    fn keep_deliveries(&self, esme: &Esme) {
-        self.deliveries.lock().unwrap().extend(esme.deliveries_so_far());
-    }
-
-    /// Submits until all are accepted or the node is gone: what is left.
-    fn submit(&self, node: &Node, messages: Vec<Message>, kill_at: usize) -> (Vec<Esme>, Vec<Message>) {
-        let shares = messages.chunks(messages.len().div_ceil(BINDS).max(1)).map(<[Message]>::to_vec);
-        let shares = shares.map(|share| (node.transceiver("demo"), share)).collect::<Vec<_>>();
-        std::thread::scope(|scope| {
-            let submitters = shares.into_iter().map(|(esme, share)| {
-                scope.spawn(move || {
-                    let left = esme.submit_all(share, WINDOW, |message, answer| {
-                        let message_id = answer.unwrap_or_else(|status| panic!("refused with {status}"));
-                        self.ledger.accepted(message_id, message.as_text());
-                    });
-                    (esme, left)
-                })
-            });
-            let submitters = submitters.collect::<Vec<_>>();
-            if kill_at < usize::MAX {
-                self.ledger.expect(kill_at);
-                let id = rustix::process::Pid::from_raw(node.process().id() as i32).unwrap();
-                rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
-            }
-            let (esmes, left): (Vec<_>, Vec<_>) = submitters.into_iter().map(|one| one.join().unwrap()).unzip();
-            (esmes, left.concat())
-        })
-    }
-
-    /// Waits until nothing is missing any more, or nothing has come for long.
-    fn settle(&self, esmes: &[Esme]) -> Balance {
-        let mut best = (usize::MAX, Instant::now());
-        loop {
-            esmes.iter().for_each(|esme| self.keep_deliveries(esme));
-            let balance = self.ledger.balance(&self.operator.messages(), &self.deliveries.lock().unwrap());
-            let missing = balance.lost.len() + balance.without_receipt.len();
-            if missing < best.0 {
-                best = (missing, Instant::now());
-            }
-            if missing == 0 || best.1.elapsed() > PATIENCE {
-                return balance;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(200));
-        }
-    }
-
-    /// Sends `count` messages, with a kill each time that another share of them was accepted.
-    fn rage(&self, count: usize, kills: usize) -> Balance {
-        let mut left = numbered(0..count);
-        let mut node = self.start();
-        for kill in 1..=kills {
-            let (esmes, rest) = self.submit(&node, left, count * kill / (kills + 1));
-            left = rest;
+/// Kills the node so often, each time a random while after it began to accept again.
+fn kill_at_random_moments(kills: usize) {
+    let (storm, mut chance) = (Storm::new(), Chance::from_environment());
+    let balance = storm.rage(storm.configuration().start(), |mut node| {
+        for _ in 0..kills {
+            storm.ledger().expect(storm.ledger().count() + 1);
+            std::thread::sleep(chance.below(Duration::from_millis(200)));
             node = node.restart();
-            esmes.iter().for_each(|esme| self.keep_deliveries(esme));
         }
-        let (esmes, rest) = self.submit(&node, left, usize::MAX);
-        assert_eq!(rest.len(), 0, "the node stays after the last kill");
-        self.settle(&esmes)
-    }
-}
-
-fn assert_nothing_lost(balance: &Balance, kills: usize) {
-    assert_eq!(balance.lost, Vec::<String>::new());
-    assert_eq!(balance.without_receipt, Vec::<String>::new());
-    // A submit that was durable but not answered is submitted again under a new id: one more window per bind.
-    let copies_max = kills * (LINKS * WINDOW + BINDS * WINDOW);
-    assert!(balance.copies <= copies_max, "{} copies after {kills} kills, at most {copies_max}", balance.copies);
-    // The cast acknowledges what it reads; the node's deliver_window is 10 for each bind.
-    let repeated_max = kills * BINDS * 10;
-    let repeated = balance.receipts_repeated;
-    assert!(repeated <= repeated_max, "{repeated} receipts came again after {kills} kills, at most {repeated_max}");
+        storm.ledger().expect(storm.ledger().count() + 1);
+        node
+    });
+    eprintln!(
+        "{kills} kills: {} accepted, {} copies at the operator, {} receipts came again",
+        balance.accepted, balance.copies, balance.receipts_repeated
+    );
+    balance.assert_within(Storm::BOUNDS);
 }
 
 #[test]
-fn a_kill_in_the_middle_of_20_000_submits_loses_no_message_and_no_receipt() {
-    let balance = Storm::new().rage(20_000, 1);
-    assert_eq!(balance.accepted, 20_000);
-    assert_nothing_lost(&balance, 1);
+fn ten_kills_at_random_moments_lose_no_message_and_no_receipt() {
+    kill_at_random_moments(10);
 }
 
 #[test]
 #[ignore = "takes minutes: tests/run --long"]
-fn a_hundred_kills_lose_no_message_and_no_receipt() {
-    let balance = Storm::new().rage(200_000, 100);
-    assert_eq!(balance.accepted, 200_000);
-    assert_nothing_lost(&balance, 100);
+fn a_hundred_kills_at_random_moments_lose_no_message_and_no_receipt() {
+    kill_at_random_moments(100);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use smsc_tests::configuration::Configuration;
 use smsc_tests::message::Message;
 use smsc_tests::node::{Node, get, usual};
 use smsc_tests::operator::{Answer, Operator};
+use smsc_tests::storm::Storm;
 
 fn message() -> Message {
     Message::to("46701234567").receipt()
@@ -149,4 +150,20 @@ fn an_esme_that_goes_on_submitting_is_answered_to_the_end() {
         assert!(!unanswered.is_empty(), "the node went before all were submitted");
     });
     assert!(accepted >= 100);
+}
+
+#[test]
+fn sigterm_under_load_ends_in_time_and_nothing_comes_twice() {
+    let storm = Storm::new();
+    let balance = storm.rage(storm.configuration().start(), |node| {
+        storm.ledger().expect(5_000);
+        let begin = Instant::now();
+        let (place, ended) = node.terminate();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(begin.elapsed() < Duration::from_secs(15), "the deadline was passed: {:?}", begin.elapsed());
+        let node = place.start_again();
+        storm.ledger().expect(storm.ledger().count() + 1_000);
+        node
+    });
+    balance.assert_within(Storm::CALM);
 }

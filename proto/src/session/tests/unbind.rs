@@ -64,6 +64,25 @@ fn after_unbind_only_the_link_and_responses_are_served() {
 }
 
 #[test]
+fn what_crosses_our_unbind_is_told_to_come_again() {
+    let mut line = Line::mc_bound(BindKind::Transceiver);
+    line.session.unbind(line.now);
+    line.written();
+    line.receive(6, submit());
+    assert_eq!(line.said(), [(CommandId::SUBMIT_SM_RESP, CommandStatus::ESME_RMSGQFUL, 6)]);
+    let mut line = Line::esme_bound(BindKind::Transceiver);
+    line.session.unbind(line.now);
+    line.written();
+    line.receive(6, deliver());
+    assert_eq!(line.said(), [(CommandId::DELIVER_SM_RESP, CommandStatus::ESME_RX_T_APPN, 6)]);
+    let mut line = Line::esme_bound(BindKind::Transmitter);
+    line.session.unbind(line.now);
+    line.written();
+    line.receive(6, deliver());
+    assert_eq!(line.said(), [(CommandId::DELIVER_SM_RESP, CommandStatus::ESME_RINVBNDSTS, 6)], "never in order");
+}
+
+#[test]
 fn our_unbind_ends_with_its_response() {
     let mut line = Line::esme_bound(BindKind::Transceiver);
     line.send(7).unwrap();

@@ -96,9 +96,9 @@ fn parts_are_combined_also_over_restarts() {
         node.receipt(delivrd(2));
         node.crash();
         assert_eq!(receipts(&mut node), [expected]);
-        let before = picture(&node.partition);
+        let before = picture(&node);
         node.crash();
-        assert_eq!(picture(&node.partition), before);
+        assert_eq!(picture(&node), before);
     }
 }
 

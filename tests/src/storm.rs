@@ -1,0 +1,164 @@
+//! Traffic that does not stop for anything: ESMEs submit, lose their connections, come back and go on.
+//!
+//! A message that had no answer when its connection ended is not submitted again: whether the node took it is not known,
+//! and a second submit would look like a copy. So every text that an operator sees twice is one that the node sent twice.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use smsc_proto::message_state::MessageState;
+use smsc_proto::smpp::pdu::BindKind;
+
+use crate::PATIENCE;
+use crate::configuration::Configuration;
+use crate::esme::Esme;
+use crate::ledger::{Balance, Bounds, Ledger};
+use crate::message::Message;
+use crate::node::Node;
+use crate::operator::Operator;
+
+/// ESMEs that submit.
+const BINDS: usize = 4;
+/// Submits that each leaves unanswered.
+const WINDOW: usize = 100;
+/// Links to the operator.
+const LINKS: usize = 4;
+/// Messages that each link leaves unanswered.
+const LINK_WINDOW: usize = 100;
+/// Receipts that the node leaves unacknowledged on one bind: its default.
+const DELIVER_WINDOW: usize = 10;
+
+/// An operator that reports DELIVERED of everything, four ESMEs, and the ledger of what they sent.
+#[derive(Debug)]
+pub struct Storm {
+    operator: Operator,
+    ledger: Ledger,
+    texts: AtomicUsize,
+    submitting: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Storm {
+    /// What may come again after a loss: a window on each connection, whether to operator or ESME.
+    pub const BOUNDS: Bounds =
+        Bounds { copies_per_link: LINK_WINDOW, repeated_per_bind: DELIVER_WINDOW, strangers_per_bind: WINDOW };
+
+    /// What may come again when nothing is lost: nothing.
+    pub const CALM: Bounds = Bounds { copies_per_link: 0, repeated_per_bind: 0, strangers_per_bind: 0 };
+
+    /// How many messages the links have unanswered when all their windows are full.
+    pub const ALL_WINDOWS: usize = LINKS * LINK_WINDOW;
+
+    /// One that has not begun yet.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        let operator = Operator::start("op-a");
+        operator.reports(MessageState::Delivered);
+        Self {
+            operator,
+            ledger: Ledger::default(),
+            texts: AtomicUsize::new(0),
+            submitting: AtomicBool::new(true),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// What was accepted so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The configuration of a node that can be in this storm. There is room for two binds more.
+    pub fn configuration(&self) -> Configuration {
+        Configuration::new()
+            .account_with("demo", &format!("binds_max = {}", BINDS + 2))
+            .operator_with(&self.operator, &format!("links = {LINKS}\nwindow = {LINK_WINDOW}"))
+            .route("", self.operator.name())
+    }
+
+    /// Lets the ESMEs loose on a node while `story` does to it what it likes. Then no more is submitted, and the balance
+    /// is drawn when nothing is missing, or nothing that is missing has come for long.
+    pub fn rage(&self, node: Node, story: impl FnOnce(Node) -> Node) -> Balance {
+        let address = node.address();
+        std::thread::scope(|scope| {
+            let _end = End(self);
+            for _ in 0..BINDS {
+                scope.spawn(move || self.live(address));
+            }
+            let node = story(node);
+            self.submitting.store(false, Ordering::Relaxed);
+            let balance = self.settle();
+            drop(node);
+            balance
+        })
+    }
+
+    /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
+    fn live(&self, address: SocketAddr) {
+        while !self.over.load(Ordering::Relaxed) {
+            let Some(esme) = Esme::try_bind(address, BindKind::Transceiver, "demo") else {
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            };
+            let bind = self.ledger.opens_bind();
+            let keep = || self.ledger.told(bind, esme.deliveries_so_far());
+            let messages = std::iter::from_fn(|| {
+                let goes_on = self.submitting.load(Ordering::Relaxed) && !esme.connection().has_ended();
+                goes_on.then(|| self.message())
+            });
+            let mut answers = 0_usize;
+            esme.submit_all(messages, WINDOW, |message, answer| {
+                // A refusal promises nothing.
+                if let Ok(message_id) = answer {
+                    self.ledger.accepted(message_id, message.as_text());
+                }
+                answers += 1;
+                if answers.is_multiple_of(WINDOW) {
+                    keep();
+                }
+            });
+            while !self.over.load(Ordering::Relaxed) && !esme.connection().has_ended() {
+                keep();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            keep();
+        }
+    }
+
+    /// To one of a thousand handsets, with a text that no other has.
+    fn message(&self) -> Message {
+        let number = self.texts.fetch_add(1, Ordering::Relaxed);
+        Message::to(&format!("4670123{:04}", number % 1_000)).text(&number.to_string()).receipt()
+    }
+
+    fn settle(&self) -> Balance {
+        let mut least = (usize::MAX, Instant::now());
+        loop {
+            let balance = self.ledger.balance(&self.operator.messages());
+            let missing = balance.lost.len() + balance.without_receipt.len();
+            if missing < least.0 {
+                least = (missing, Instant::now());
+            }
+            if missing == 0 || least.1.elapsed() > PATIENCE {
+                return balance;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Ends the ESMEs' lives, also when the story fails.
+struct End<'a>(&'a Storm);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.submitting.store(false, Ordering::Relaxed);
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
