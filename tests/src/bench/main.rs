@@ -101,6 +101,10 @@ fn chosen(words: &[String]) -> Result<Vec<&'static Row>, &String> {
 /// Runs one row. The cast panics when something does not come about; the other rows run all the same.
 fn run(row: &'static Row, bench: &mut Bench) -> RowReport {
     eprintln!("{}: {}", row.name, row.what);
+    // What earlier rows, or other programs, left for the kernel to write is not this row's.
+    if bench.pick(true, false) {
+        rustix::fs::sync();
+    }
     let begin = Instant::now();
     let outcome = catch_unwind(AssertUnwindSafe(|| (row.run)(bench)))
         .unwrap_or_else(|panic| Err(panic_text(&*panic)))
