@@ -6,8 +6,9 @@
 //!
 //! The path of a batch: [`handle`] (on the caller's thread) → `lanes` (two lanes, one bell) → `commit` (state thread,
 //! journal thread) → [`partition`] (what it means) → [`record`] → [`journal`] (sled) → back through `commit` to the
-//! `Recipient` of the caller. [`actor`] opens and closes it all: `folder` (whose data this is), [`recovery`] (replay),
-//! [`clock`]. What partitions say about themselves hangs on the [`board`], from where `metrics` takes it.
+//! `Recipient` of the caller. Bodies that are not in memory come back by a third thread (`commit::reader`). [`actor`]
+//! opens and closes it all: `folder` (whose data this is), [`recovery`] (replay), [`clock`]. What partitions say about
+//! themselves hangs on the [`board`], from where `metrics` takes it.
 
 pub mod actor;
 pub mod board;

@@ -22,9 +22,9 @@ pub struct Store {
     pub partitions: u16,
     /// What an acknowledged message survives.
     pub durability: Durability,
-    /// Message bodies and caches in memory; beyond it bodies are read back from disk.
+    /// Message bodies and the journal's cache in memory; beyond it bodies are read back from disk when they leave.
     pub memory_max: ByteSize,
-    /// Messages that may wait in this node, then ESME_RMSGQFUL. Each costs memory (up to 100 octets) and disk.
+    /// Messages that may wait in this node, then ESME_RMSGQFUL. Each costs memory (some 130 octets) and disk.
     pub messages_max: u64,
     /// How long a final message can be asked for.
     #[serde(deserialize_with = "duration")]

@@ -14,8 +14,7 @@ fn without_memory(operator: &Operator) -> Configuration {
 }
 
 fn submit(node: &Node, numbers: std::ops::Range<usize>) {
-    let messages: Vec<Message> =
-        numbers.map(|number| Message::to("46701234567").text(&number.to_string()).receipt()).collect();
+    let messages = numbers.map(|number| Message::to("46701234567").text(&number.to_string()).receipt());
     node.transmitter("demo").submit_all(messages, 100, |_, answer| assert!(answer.is_ok()));
 }
 

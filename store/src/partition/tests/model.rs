@@ -102,9 +102,10 @@ fn outbox(number: u8) -> Outbox {
 }
 
 impl World {
-    fn new() -> Self {
+    /// With room in memory for so many octets of bodies.
+    fn new(memory_max: u64) -> Self {
         // What is retained can be asked for till the end, so that every message is accounted for.
-        let options = StoreOptions { retention: std::time::Duration::from_secs(1 << 40), ..options() };
+        let options = StoreOptions { retention: std::time::Duration::from_secs(1 << 40), memory_max, ..options() };
         let node = Node::cleaning(options, CleaningRules { slack: 2_000, step_max: 3 });
         Self {
             node,
@@ -320,8 +321,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_accepted_message_ends_once_and_its_receipt_arrives_once_whatever_crashes(steps in steps()) {
-        let mut world = World::new();
+    fn every_accepted_message_ends_once_and_its_receipt_arrives_once_whatever_crashes(
+        steps in steps(),
+        // As this telling has it, or so little that some bodies stay and some do not.
+        memory_max in prop_oneof![Just(options().memory_max), Just(1_000)],
+    ) {
+        let mut world = World::new(memory_max);
         for step in &steps {
             world.take(step);
         }
