@@ -10,6 +10,7 @@
 //!   octet is written once.
 //! - Entries above a quarter of a segment go to files that are never synced: [`SEGMENT_SIZE`] is large enough that
 //!   there are none.
+//! - The file hardly ever shrinks: it is cut only at its end. What is free inside is written anew first.
 //! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
 
 use std::collections::VecDeque;
@@ -40,6 +41,13 @@ const VOLUME_OCTETS: u64 = 64 << 10;
 /// Volumes at most, about: in a larger journal they are larger.
 const VOLUMES: u64 = 4_096;
 
+/// How many octets of the file an octet of a record may hold up: segments go as a whole, and what sled writes about its
+/// trees lies among the records.
+const SPREAD: u64 = 3;
+
+/// Segments that sled holds back although nothing in them is in use: one is free two segments after it was emptied.
+const SEGMENTS_IN_USE: u64 = 4;
+
 /// How old the durable mark may become while something is written.
 const MARK_EVERY: Duration = Duration::from_secs(1);
 
@@ -68,6 +76,8 @@ struct Volume {
     /// What was appended to it since it was opened.
     records: u64,
     octets: u64,
+    /// All that is in it.
+    kept: u64,
 }
 
 impl SledJournal {
@@ -124,7 +134,7 @@ impl SledJournal {
             match tree.last().map_err(|error| from_sled(&self.folder, error))? {
                 Some((key, _)) => {
                     self.newest = Some(self.number_of(&key)?);
-                    self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
+                    self.volumes.push_back(Volume { first, tree, records: 0, octets: 0, kept: 0 });
                 }
                 None => {
                     drop(tree);
@@ -142,13 +152,14 @@ impl SledJournal {
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
             let tree = self.db()?.open_tree(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
-            self.volumes.push_back(Volume { first: number, tree, records: 0, octets: 0 });
+            self.volumes.push_back(Volume { first: number, tree, records: 0, octets: 0, kept: 0 });
         }
         let folder = &self.folder;
         if let Some(volume) = self.volumes.back_mut() {
             volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| from_sled(folder, error))?;
             volume.records += 1;
             volume.octets += record.len() as u64;
+            volume.kept += record.len() as u64;
         }
         Ok(())
     }
@@ -203,9 +214,11 @@ impl Journal for SledJournal {
 
     fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
-        for volume in &self.volumes {
-            for entry in volume.tree.iter() {
+        for index in 0..self.volumes.len() {
+            let mut kept = 0;
+            for entry in self.volumes[index].tree.iter() {
                 let (key, record) = entry.map_err(|error| from_sled(&self.folder, error))?;
+                kept += record.len() as u64;
                 let next = self.number_of(&key)?;
                 if next != expected {
                     return Err(StoreError::Gap { missing: expected, next });
@@ -213,6 +226,7 @@ impl Journal for SledJournal {
                 each(next, &record)?;
                 expected = next + 1;
             }
+            self.volumes[index].kept = kept;
         }
         Ok(())
     }
@@ -231,6 +245,11 @@ impl Journal for SledJournal {
 
     fn size(&self) -> u64 {
         self.log.metadata().map_or(0, |log| log.len())
+    }
+
+    fn reusable(&self) -> u64 {
+        let kept = self.volumes.iter().map(|volume| volume.kept).sum::<u64>();
+        self.size().saturating_sub(SPREAD * kept + SEGMENTS_IN_USE * SEGMENT_SIZE as u64)
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
