@@ -51,12 +51,13 @@ pub(crate) struct FreeSpace {
 impl FreeSpace {
     pub(crate) fn new(folder: PathBuf, probe: FreeSpaceProbe, min: u64) -> Self {
         let mut space = Self { folder, probe, min, space: None, low: false, sampled: None, written: 0 };
-        space.sample(Instant::now(), 0);
+        space.sample(Instant::now(), 0, || 0);
         space
     }
 
-    /// Asks the system again if it is time to, and says whether the disk is low.
-    pub(crate) fn sample(&mut self, now: Instant, written: u64) -> bool {
+    /// Asks the system again if it is time to, and says whether the disk is low. `reusable`: what the journal can take
+    /// without asking the disk for more. A journal that does not shrink would keep a disk low for ever.
+    pub(crate) fn sample(&mut self, now: Instant, written: u64, reusable: impl FnOnce() -> u64) -> bool {
         self.written += written;
         let due = self.sampled.is_none_or(|sampled| now.saturating_duration_since(sampled) >= SAMPLE_EVERY);
         let enough_written = (self.min / SAMPLE_PART).clamp(SAMPLE_OCTETS_MIN, SAMPLE_OCTETS);
@@ -64,7 +65,7 @@ impl FreeSpace {
             self.sampled = Some(now);
             self.written = 0;
             match (self.probe)(&self.folder) {
-                Ok(space) => self.take(space),
+                Ok(space) => self.take(space, reusable()),
                 Err(error) => tracing::warn!(folder = %self.folder.display(), %error, "cannot ask for free disk space"),
             }
         }
@@ -81,9 +82,9 @@ impl FreeSpace {
     }
 
     /// A tenth above the minimum it is enough again: a disk at the edge does not flap.
-    fn take(&mut self, space: Space) {
+    fn take(&mut self, space: Space, reusable: u64) {
         self.space = Some(space);
-        let free = space.free;
+        let free = space.free.saturating_add(reusable);
         let enough = if self.low { self.min.saturating_add(self.min / 10) } else { self.min };
         let low = free < enough;
         if low != self.low {
@@ -119,7 +120,7 @@ mod tests {
         let mut space = disk(&free);
         let states = [999, 1_000, 1_099, 1_100, 1_000].map(|now_free| {
             free.store(now_free, Ordering::Relaxed);
-            space.sample(Instant::now(), SAMPLE_OCTETS)
+            space.sample(Instant::now(), SAMPLE_OCTETS, || 0)
         });
         assert_eq!(states, [true, true, true, false, false]);
     }
@@ -129,8 +130,8 @@ mod tests {
         let free = Arc::new(AtomicU64::new(1_000));
         let mut space = disk(&free);
         free.store(0, Ordering::Relaxed);
-        assert!(!space.sample(Instant::now(), 10));
-        assert!(space.sample(Instant::now() + SAMPLE_EVERY, 10));
+        assert!(!space.sample(Instant::now(), 10, || 0));
+        assert!(space.sample(Instant::now() + SAMPLE_EVERY, 10, || 0));
     }
 
     #[test]
@@ -138,8 +139,16 @@ mod tests {
         let free = Arc::new(AtomicU64::new(1_000));
         let mut space = disk(&free);
         free.store(900, Ordering::Relaxed);
-        assert!(!space.sample(Instant::now(), SAMPLE_OCTETS_MIN - 1));
-        assert!(space.sample(Instant::now(), 1), "so little is not asked for at each append");
+        assert!(!space.sample(Instant::now(), SAMPLE_OCTETS_MIN - 1, || 0));
+        assert!(space.sample(Instant::now(), 1, || 0), "so little is not asked for at each append");
+    }
+
+    #[test]
+    fn what_the_journal_can_write_anew_counts_as_free() {
+        let free = Arc::new(AtomicU64::new(100));
+        let mut space = disk(&free);
+        assert!(space.sample(Instant::now(), SAMPLE_OCTETS, || 999));
+        assert!(!space.sample(Instant::now(), SAMPLE_OCTETS, || 1_000));
     }
 
     #[test]

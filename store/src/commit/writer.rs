@@ -64,13 +64,13 @@ impl Writer {
             result = self.read(from, count, &mut old);
         }
         let written = records.iter().map(|record| record.len() as u64).sum();
-        self.space.sample(finished, written);
+        self.space.sample(finished, written, || self.journal.reusable());
         Appended { result, old, took: finished - started, disk: self.disk() }
     }
 
     /// Looks at the disk again, when nothing is written.
     pub(crate) fn look(&mut self) -> Disk {
-        self.space.sample(Instant::now(), 0);
+        self.space.sample(Instant::now(), 0, || self.journal.reusable());
         self.disk()
     }
 

@@ -49,6 +49,11 @@ pub trait Journal: Send {
     /// Octets on the medium.
     fn size(&self) -> u64;
 
+    /// Octets of these that hold nothing any more and will be written anew before the journal grows, at least.
+    fn reusable(&self) -> u64 {
+        0
+    }
+
     /// Writes what is still to be written and lets go of the medium. Nothing is called after it.
     fn close(&mut self) -> Result<(), StoreError>;
 }

@@ -14,6 +14,7 @@
 //! - Its cache has 256 parts, each of which lets go of pages only with every 64th access to it. We access pages too seldom
 //!   for that: the whole journal would stay in memory after a replay. So a page that was written or read to its end is
 //!   accessed so often that its part lets go of the others.
+//! - The file hardly ever shrinks: it is cut only at its end. What is free inside is written anew first.
 //! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -48,6 +49,13 @@ const VOLUME_OCTETS: u64 = 64 << 10;
 /// Volumes at most, about: in a larger journal they are larger.
 const VOLUMES: u64 = 4_096;
 
+/// How many octets of the file an octet of a record may hold up: segments go as a whole, and what sled writes about its
+/// trees lies among the records.
+const SPREAD: u64 = 3;
+
+/// Segments that sled holds back although nothing in them is in use: one is free two segments after it was emptied.
+const SEGMENTS_IN_USE: u64 = 4;
+
 /// How old the durable mark may become while something is written.
 const MARK_EVERY: Duration = Duration::from_secs(1);
 
@@ -81,6 +89,8 @@ struct Volume {
     /// What was appended to it since it was opened.
     records: u64,
     octets: u64,
+    /// All that is in it.
+    kept: u64,
 }
 
 impl SledJournal {
@@ -164,7 +174,7 @@ impl SledJournal {
 
     fn push_volume(&mut self, first: RecordNumber, tree: ::sled::Tree) {
         self.trees.write().unwrap_or_else(PoisonError::into_inner).insert(first, tree.clone());
-        self.volumes.push_back(Volume { first, tree, records: 0, octets: 0 });
+        self.volumes.push_back(Volume { first, tree, records: 0, octets: 0, kept: 0 });
     }
 
     fn insert(&mut self, number: RecordNumber, record: &Bytes) -> Result<(), StoreError> {
@@ -184,6 +194,7 @@ impl SledJournal {
             volume.tree.insert(number.to_be_bytes(), &record[..]).map_err(|error| from_sled(folder, error))?;
             volume.records += 1;
             volume.octets += record.len() as u64;
+            volume.kept += record.len() as u64;
         }
         Ok(())
     }
@@ -237,9 +248,11 @@ impl Journal for SledJournal {
 
     fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         let mut expected = self.volumes.front().map_or(0, |volume| volume.first);
-        for volume in &self.volumes {
-            for entry in volume.tree.iter() {
+        for index in 0..self.volumes.len() {
+            let mut kept = 0;
+            for entry in self.volumes[index].tree.iter() {
                 let (key, record) = entry.map_err(|error| from_sled(&self.folder, error))?;
+                kept += record.len() as u64;
                 let next = self.number_of(&key)?;
                 if next != expected {
                     return Err(StoreError::Gap { missing: expected, next });
@@ -247,7 +260,9 @@ impl Journal for SledJournal {
                 each(next, &record)?;
                 expected = next + 1;
             }
+            let volume = &self.volumes[index];
             let_go(&volume.tree, volume.first).map_err(|error| from_sled(&self.folder, error))?;
+            self.volumes[index].kept = kept;
         }
         Ok(())
     }
@@ -271,6 +286,11 @@ impl Journal for SledJournal {
 
     fn size(&self) -> u64 {
         self.log.metadata().map_or(0, |log| log.len())
+    }
+
+    fn reusable(&self) -> u64 {
+        let kept = self.volumes.iter().map(|volume| volume.kept).sum::<u64>();
+        self.size().saturating_sub(SPREAD * kept + SEGMENTS_IN_USE * SEGMENT_SIZE as u64)
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
