@@ -30,6 +30,10 @@ pub(crate) const OVERHEAD: u32 = (HEAD + CHECKSUM) as u32;
 /// Octets that events and names may take.
 pub(crate) const ROOM: usize = RECORD_SIZE_MAX - HEAD - CHECKSUM;
 
+/// Records, slots, parked receipts and ticks are numbered below this: no partition counts so far in its life, and a
+/// tick of more bits would give an id again. A higher number is damage, so that counting on from it never wraps.
+pub(crate) const NUMBERS_END: u64 = 1 << 53;
+
 /// The numbers that never fall back, also when everything else has been cleaned away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HighMarks {
@@ -227,6 +231,9 @@ impl<'a> RecordView<'a> {
         };
         if word(0) != number {
             return Err(damaged(8, "it was written under another number"));
+        }
+        if let Some(index) = (0..6).find(|index| word(*index) >= NUMBERS_END) {
+            return Err(damaged(8 + 8 * index, "no partition has counted so far"));
         }
         let mut at = HEAD;
         let mut names = Vec::with_capacity(usize::from(u16::from_le_bytes([content[2], content[3]])).min(64));

@@ -7,7 +7,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use super::*;
 use crate::error::StoreError;
 use crate::journal::RecordNumber;
-use crate::record::Base;
+use crate::record::{Base, NUMBERS_END};
 
 /// A body of more octets than any PDU has room for is damage, not a reason to ask for memory.
 const BODY_SIZE_MAX: u64 = 16 << 20;
@@ -101,7 +101,7 @@ impl<'n, 'a> EventReader<'n, 'a> {
                 parked: self.number()?.checked_sub(1),
             },
             PARKED => Event::Parked {
-                number: self.number()?,
+                number: self.parked_number()?,
                 receipt: ParkedReceipt {
                     operator: self.name()?,
                     id: self.id()?.ok_or_else(|| self.damaged("a parked receipt has no id"))?,
@@ -112,7 +112,7 @@ impl<'n, 'a> EventReader<'n, 'a> {
                     parked: self.time()?,
                 },
             },
-            PARKED_ENDS => Event::ParkedEnds { number: self.number()? },
+            PARKED_ENDS => Event::ParkedEnds { number: self.parked_number()? },
             REROUTED => Event::Rerouted { slot: self.slot()?, outbox: self.outbox()? },
             KEEP => {
                 let (slot, entry, flags) = (self.slot()?, self.entry()?, self.octet()?);
@@ -176,11 +176,23 @@ impl<'n, 'a> EventReader<'n, 'a> {
     }
 
     fn slot(&mut self) -> Result<u64, StoreError> {
-        self.distance(self.base.slot)
+        let slot = self.distance(self.base.slot)?;
+        self.counted(slot)
     }
 
     fn tick(&mut self) -> Result<u64, StoreError> {
-        self.distance(self.base.tick)
+        let tick = self.distance(self.base.tick)?;
+        self.counted(tick)
+    }
+
+    fn parked_number(&mut self) -> Result<u64, StoreError> {
+        let number = self.number()?;
+        self.counted(number)
+    }
+
+    /// A number that was counted up to, so that it can be counted on.
+    fn counted(&self, number: u64) -> Result<u64, StoreError> {
+        if number < NUMBERS_END { Ok(number) } else { Err(self.damaged("no partition has counted so far")) }
     }
 
     fn time(&mut self) -> Result<Timestamp, StoreError> {

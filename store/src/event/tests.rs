@@ -6,7 +6,7 @@ use smsc_proto::smpp::pdu::BindKind;
 
 use super::*;
 use crate::error::StoreError;
-use crate::record::{Base, HighMarks, RecordView};
+use crate::record::{Base, HighMarks, NUMBERS_END, RecordView};
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
 
@@ -81,7 +81,7 @@ fn every_kind() -> Vec<Event<'static>> {
             receipt_expires: NOW,
             parked: Some(0),
         },
-        Event::Retained { slot: u64::MAX, summary, parked: None },
+        Event::Retained { slot: NUMBERS_END - 1, summary, parked: None },
         Event::Parked { number: 0, receipt },
         Event::ParkedEnds { number: 12 },
         Event::Rerouted { slot: 7, outbox: Outbox::Operator(Name::intern("op-b")) },
@@ -134,6 +134,17 @@ fn a_body_longer_than_any_pdu_is_damage() {
     event.write(&mut writer);
     let record = writer.finish(HighMarks::default()).0.remove(0);
     assert!(matches!(read_all(&record), Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn a_number_that_nobody_has_counted_to_is_damage() {
+    for event in [
+        Event::BodyPart { slot: NUMBERS_END, part: b"" },
+        Event::Accepted { slot: 1, entry: Entry { tick: NUMBERS_END, ..entry() }, body: BodyOctets::AsBefore },
+        Event::ParkedEnds { number: u64::MAX },
+    ] {
+        assert!(matches!(read_all(&record_of(&[event])), Err(StoreError::Damaged { .. })));
+    }
 }
 
 proptest! {

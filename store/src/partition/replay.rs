@@ -209,7 +209,7 @@ impl Partition {
                 self.parked_ends(Some(number));
                 self.ledger.add(record, octets);
                 self.parked.insert(number, receipt, record, octets);
-                self.next_parked = self.next_parked.max(number.saturating_add(1));
+                self.next_parked = self.next_parked.max(number + 1);
             }
             Event::ParkedEnds { number } => self.parked_ends(Some(number)),
             Event::Rerouted { slot, outbox } => {
