@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(read_time(b"", at("2026-11-26T00:00:00Z")), Ok(None));
     }
 
+    // S30, Q33
     #[test]
     fn an_absolute_time_counts_its_quarter_hours_from_utc() {
         let now = at("2026-11-26T00:00:00Z");
@@ -161,6 +162,7 @@ mod tests {
         }
     }
 
+    // S32, Q33
     #[test]
     fn a_relative_time_goes_by_the_calendar() {
         for (now, text, then) in [
@@ -181,6 +183,7 @@ mod tests {
         assert_eq!(read_time(b"000000000000000R", now), Ok(Some(now)));
     }
 
+    // S30, Q33
     #[test]
     fn a_time_of_another_form_is_refused() {
         let now = at("2026-11-26T00:00:00Z");
@@ -200,6 +203,7 @@ mod tests {
         }
     }
 
+    // S34
     #[test]
     fn times_are_written_in_utc() {
         let mut out = Vec::new();

@@ -137,6 +137,7 @@ mod tests {
         Meaning::Refused { state, error: *error }
     }
 
+    // Q26, Q36
     #[test]
     fn the_four_temporary_codes_are_tried_again() {
         for (code, meaning) in
@@ -146,6 +147,7 @@ mod tests {
         }
     }
 
+    // Q27
     #[test]
     fn what_speaks_of_the_link_does_not_end_the_message() {
         for code in [0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x45, 0x53, 0xFE, 0xFF, 0x102] {
@@ -171,6 +173,7 @@ mod tests {
         assert_eq!(table.submit(CommandStatus(0x58)), Meaning::Throttled);
     }
 
+    // S51
     #[test]
     fn an_esme_gets_again_what_it_asks_for_again() {
         for code in [0x64, 0x58, 0x08, 0x14, 0x45, 0x67, 0xFE, 0xFF] {
@@ -179,6 +182,7 @@ mod tests {
         assert_eq!(deliver(CommandStatus::ESME_ROK), Meaning::Accepted);
     }
 
+    // S51
     #[test]
     fn an_esme_does_not_get_again_what_it_refuses() {
         assert_eq!(deliver(CommandStatus(0x65)), refused(MessageState::Undeliverable, b"101"));

@@ -1,11 +1,11 @@
 //! Serves `/metrics` and the health of the node.
 //!
 //! On a thread and a runtime of its own: a scrape never takes time from sessions, and a probe is answered while they
-//! are busy.
+//! are busy. Who opens connections and says nothing, or reads nothing, is dropped: the places are soon free again.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,8 +14,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_io_timeout::TimeoutStream;
 
 use super::health::{NodeState, Probe};
 
@@ -23,6 +28,14 @@ use super::health::{NodeState, Probe};
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often the main loop shows that it moves.
 const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// Connections at a time; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 128;
+/// How long the head of a request may take, also the next one of a connection that stays open.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a client may take nothing of an answer.
+const STALL_MAX: Duration = Duration::from_secs(5);
+/// How long we wait when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long open requests may take after the stop.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
@@ -94,15 +107,50 @@ async fn serve(listener: TcpListener, metrics: PrometheusHandle, state: NodeStat
             upkeep.run_upkeep();
         }
     });
-    let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => {
-            let server = axum::serve(listener, routes(metrics, state));
-            server.with_graceful_shutdown(async { drop(stopped.await) }).await
+    match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => serve_connections(listener, routes(metrics, state), stopped).await,
+        Err(error) => {
+            tracing::error!(event = "http.failed", %error, "metrics and health are not served");
         }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = served {
-        tracing::error!(event = "http.failed", %error, "metrics and health are not served any more");
+    }
+}
+
+/// Serves until it is told to stop, and finishes what is open.
+async fn serve_connections(listener: tokio::net::TcpListener, routes: Router, mut stopped: oneshot::Receiver<()>) {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    let open = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let (stream, place) = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            _ = &mut stopped => break,
+        };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALL_MAX));
+        let service = TowerToHyperService::new(routes.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+        tokio::spawn(async move {
+            let _place = place;
+            // Whatever ended it is the client's affair.
+            let _ = connection.await;
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+/// The next connection, and its place.
+async fn accept(listener: &tokio::net::TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return std::future::pending().await };
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                tracing::warn!(event = "http.accept", %error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
@@ -155,6 +203,7 @@ fn exposition(text: String) -> Response {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+    // The blocking one, not the server's.
     use std::net::TcpStream;
 
     use super::super::metrics;
@@ -217,6 +266,57 @@ mod tests {
         let error =
             HttpServer::start(server.address(), metrics::install(1_000), state).err().expect("the port is taken");
         assert!(error.to_string().starts_with(&format!("http.address {}: cannot listen", server.address())), "{error}");
+        server.stop();
+    }
+
+    /// Waits until the server has closed.
+    fn expect_end(mut stream: TcpStream) {
+        stream.set_read_timeout(Some(4 * HEAD_WITHIN)).expect("a socket");
+        // The end, clean or not, perhaps behind an answer.
+        let ended = stream.read_to_end(&mut Vec::new());
+        assert!(
+            ended.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::ConnectionReset, |_| true),
+            "{ended:?}"
+        );
+    }
+
+    #[test]
+    fn clients_that_say_nothing_or_half_of_it_take_nobodys_place() {
+        let (server, state) = start();
+        state.ready();
+        let silent: Vec<_> = (0..CONNECTIONS_MAX)
+            .map(|number| {
+                let mut stream = TcpStream::connect(server.address()).expect("it listens");
+                if number % 2 == 0 {
+                    write!(stream, "GET /metrics HTTP/1.1\r\nHost:").expect("it reads");
+                }
+                stream
+            })
+            .collect();
+        assert_eq!(status(server.address(), "/readyz"), "200");
+        silent.into_iter().for_each(expect_end);
+        server.stop();
+    }
+
+    #[test]
+    fn a_client_that_asks_for_nothing_more_is_closed() {
+        let (server, _state) = start();
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        write!(stream, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+        expect_end(stream);
+        server.stop();
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_is_dropped() {
+        let (server, _state) = start();
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        // More answers than both sockets' buffers hold: the server stops reading, then gives up.
+        let requests = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+        stream.set_write_timeout(Some(4 * STALL_MAX)).expect("a socket");
+        let ended = std::iter::repeat_with(|| stream.write_all(requests.as_bytes())).take(1_000).find_map(Result::err);
+        let kind = ended.expect("it does not read for ever").kind();
+        assert!(matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), "{kind:?}");
         server.stop();
     }
 

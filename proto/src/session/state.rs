@@ -214,6 +214,7 @@ mod tests {
         }
     }
 
+    // S9, S10, S18, S19
     #[test]
     fn every_operation_is_allowed_in_its_states_and_in_no_other() {
         for command in CommandId::ALL {
@@ -227,6 +228,7 @@ mod tests {
         }
     }
 
+    // S11
     #[test]
     fn a_second_bind_is_told_so_and_nothing_else_is() {
         for command in CommandId::ALL {

@@ -37,6 +37,7 @@ fn an_account_may_bind_as_transmitter_receiver_or_transceiver() {
     }
 }
 
+// S21
 #[test]
 fn an_unknown_higher_version_is_answered_with_ours() {
     let node = node();
@@ -53,6 +54,7 @@ fn a_session_of_version_3_3_is_sent_no_tlv() {
     assert_eq!(name_ends + 1, body.len(), "nothing follows the system_id (S22): {body:?}");
 }
 
+// S15
 #[test]
 fn an_unknown_system_id_and_a_wrong_password_have_codes_of_their_own() {
     let node = node();
@@ -62,6 +64,7 @@ fn an_unknown_system_id_and_a_wrong_password_have_codes_of_their_own() {
     assert_eq!(bind("demo", "wrong"), CommandStatus::ESME_RINVPASWD);
 }
 
+// S15
 #[test]
 fn a_cautious_centre_tells_nobody_which_of_the_two_was_wrong() {
     let node = Configuration::new().account("demo").section("session", "bind_errors = \"uniform\"").start();
@@ -81,6 +84,7 @@ fn a_refused_bind_is_answered_with_a_system_id() {
     }
 }
 
+// S13
 #[test]
 fn a_bind_may_be_tried_again_on_the_same_connection() {
     let node = node();
@@ -89,6 +93,7 @@ fn a_bind_may_be_tried_again_on_the_same_connection() {
     assert_eq!(esme.bind(BindKind::Transceiver, "demo"), CommandStatus::ESME_ROK);
 }
 
+// S13
 #[test]
 fn after_three_refused_binds_the_connection_is_closed() {
     let node = node();
@@ -100,6 +105,7 @@ fn after_three_refused_binds_the_connection_is_closed() {
     assert_eq!(node.connect().bind(BindKind::Transceiver, "demo"), CommandStatus::ESME_ROK, "nobody is banned");
 }
 
+// S11
 #[test]
 fn a_second_bind_is_refused_and_does_not_harm_the_first() {
     let operator = Operator::start("op-a");
@@ -109,6 +115,7 @@ fn a_second_bind_is_refused_and_does_not_harm_the_first() {
     esme.submit_ok(&Message::to("46701234567"));
 }
 
+// S12, Q25
 #[test]
 fn one_bind_too_many_is_refused_and_closed_until_a_place_is_free() {
     let node = Configuration::new().account_with("demo", "binds_max = 2").start();
@@ -120,6 +127,7 @@ fn one_bind_too_many_is_refused_and_closed_until_a_place_is_free() {
     node.transmitter("demo");
 }
 
+// Q2
 #[test]
 fn an_esme_that_vanished_takes_no_place() {
     let node = Configuration::new().account_with("demo", "binds_max = 1").start();
@@ -128,6 +136,7 @@ fn an_esme_that_vanished_takes_no_place() {
     node.transceiver("demo");
 }
 
+// S20
 #[test]
 fn a_connection_that_does_not_bind_is_closed() {
     let node = Configuration::new().account("demo").section("session", "session_init = \"300ms\"").start();
@@ -137,6 +146,7 @@ fn a_connection_that_does_not_bind_is_closed() {
     esme.expect_end();
 }
 
+// S17, Q5
 #[test]
 fn enquire_link_is_answered_before_the_bind() {
     let node = node();
@@ -146,6 +156,7 @@ fn enquire_link_is_answered_before_the_bind() {
     esme.enquire_link();
 }
 
+// S9
 #[test]
 fn a_submit_before_the_bind_is_refused_and_the_bind_still_possible() {
     let operator = Operator::start("op-a");
@@ -156,6 +167,7 @@ fn a_submit_before_the_bind_is_refused_and_the_bind_still_possible() {
     esme.submit_ok(&Message::to("46701234567"));
 }
 
+// Q3
 #[test]
 fn a_bind_and_its_first_submit_may_come_in_one_segment() {
     let operator = Operator::start("op-a");
@@ -170,6 +182,7 @@ fn a_bind_and_its_first_submit_may_come_in_one_segment() {
     assert!(esme.answer_to(2).is_ok());
 }
 
+// S16
 #[test]
 fn unbind_is_answered_and_the_connection_closed() {
     let node = node();
@@ -181,6 +194,7 @@ fn unbind_is_answered_and_the_connection_closed() {
     node.expect_metric("smsc_sessions", &[("account", "demo")], 0.0);
 }
 
+// S16
 #[test]
 fn what_was_submitted_before_an_unbind_is_answered_before_it() {
     let operator = Operator::start("op-a");
@@ -194,6 +208,7 @@ fn what_was_submitted_before_an_unbind_is_answered_before_it() {
     }
 }
 
+// S20
 #[test]
 fn a_silent_esme_is_asked_whether_it_is_there_and_closed_when_it_is_not() {
     let keys = "enquire_link = \"200ms\"\nresponse = \"400ms\"\nenquire_link_misses = 2";
@@ -205,6 +220,7 @@ fn a_silent_esme_is_asked_whether_it_is_there_and_closed_when_it_is_not() {
     esme.expect_end();
 }
 
+// S20
 #[test]
 fn an_esme_that_sends_nothing_of_its_own_is_unbound_in_the_end() {
     let keys = "enquire_link = \"0s\"\ninactivity = \"400ms\"";
@@ -214,6 +230,7 @@ fn an_esme_that_sends_nothing_of_its_own_is_unbound_in_the_end() {
     esme.expect_end();
 }
 
+// S20
 #[test]
 fn an_answered_enquire_link_keeps_a_session_that_only_listens() {
     let keys = "enquire_link = \"100ms\"\ninactivity = \"1s\"";
@@ -267,6 +284,7 @@ fn deliveries_of_one_account_never_reach_another() {
     assert_eq!(other.deliveries(), []);
 }
 
+// Q34
 #[test]
 fn a_response_that_nobody_waits_for_is_ignored() {
     let node = node();

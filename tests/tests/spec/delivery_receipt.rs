@@ -21,6 +21,7 @@ fn message() -> Message {
     Message::to("46701234567").receipt()
 }
 
+// S28, S49, S50, Q13
 #[test]
 fn a_receipt_has_the_form_that_clients_look_for() {
     let (_operator, node) = delivering();
@@ -51,6 +52,7 @@ fn the_text_in_a_receipt_is_left_out_where_it_is_no_plain_text() {
     }
 }
 
+// S22
 #[test]
 fn a_session_of_version_3_3_is_sent_receipts_without_tlvs() {
     let (_operator, node) = delivering();
@@ -62,6 +64,7 @@ fn a_session_of_version_3_3_is_sent_receipts_without_tlvs() {
     assert!(delivery.as_text().contains("stat:DELIVRD"));
 }
 
+// S52, Q24
 #[test]
 fn a_transmitters_receipts_reach_the_accounts_receiver() {
     let (_operator, node) = delivering();
@@ -71,6 +74,7 @@ fn a_transmitters_receipts_reach_the_accounts_receiver() {
     assert_eq!(transmitter.deliveries(), [], "never to a transmitter (Q24)");
 }
 
+// S52
 #[test]
 fn a_receipt_waits_for_a_receiver_that_binds_later() {
     let (operator, node) = delivering();
@@ -136,6 +140,7 @@ fn an_esme_that_refuses_a_receipt_is_not_asked_again() {
     }
 }
 
+// S36, Q20
 #[test]
 fn receipts_come_as_they_were_asked_for() {
     let operator = Operator::start("op-a");
@@ -181,6 +186,7 @@ fn every_final_state_of_the_operators_is_told_in_its_word() {
     }
 }
 
+// Q20
 #[test]
 fn what_is_not_final_is_not_reported() {
     let operator = Operator::start("op-a");
@@ -196,6 +202,7 @@ fn what_is_not_final_is_not_reported() {
     assert_eq!(esme.deliveries(), []);
 }
 
+// Q22
 #[test]
 fn a_receipt_may_beat_the_response_to_its_message() {
     let operator = Operator::start("op-a");
@@ -210,6 +217,7 @@ fn a_receipt_may_beat_the_response_to_its_message() {
     assert_eq!(esme.expect_receipt().message_id, message_id, "Q22");
 }
 
+// Q23
 #[test]
 fn a_receipt_that_comes_twice_changes_nothing() {
     let operator = Operator::start("op-a");
@@ -227,6 +235,7 @@ fn a_receipt_that_comes_twice_changes_nothing() {
     assert_eq!(esme.expect_receipt().text, "fence");
 }
 
+// Q22
 #[test]
 fn a_receipt_for_a_message_that_nobody_sent_is_kept_and_harms_nobody() {
     let (operator, node) = delivering();
@@ -238,6 +247,7 @@ fn a_receipt_for_a_message_that_nobody_sent_is_kept_and_harms_nobody() {
     assert_eq!(esme.deliveries(), []);
 }
 
+// Q14, Q15
 #[test]
 fn the_operators_ids_may_look_different_in_receipts() {
     let decimal = |id: u64| id.to_string();
@@ -258,6 +268,7 @@ fn the_operators_ids_may_look_different_in_receipts() {
     }
 }
 
+// Q16 to Q19
 #[test]
 fn receipts_are_read_in_all_the_forms_that_operators_give_them() {
     let operator = Operator::start("op-a");
@@ -345,6 +356,7 @@ fn a_message_whose_receipt_never_comes_expires_after_a_grace() {
     assert_eq!(esme.deliveries(), [], "a final state never changes");
 }
 
+// Q21
 #[test]
 fn receipts_come_over_the_receiver_of_a_pair_of_links() {
     let operator = Operator::start("op-a");
@@ -357,6 +369,7 @@ fn receipts_come_over_the_receiver_of_a_pair_of_links() {
     assert!(operator.bound_kinds().contains(&BindKind::Receiver));
 }
 
+// S52
 #[test]
 fn receipts_of_several_binds_are_shared_and_none_comes_twice() {
     let (operator, node) = delivering();

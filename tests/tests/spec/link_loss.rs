@@ -21,6 +21,7 @@ fn texts(operator: &Operator) -> HashSet<String> {
     operator.messages().into_iter().map(|submitted| submitted.message.as_text()).collect()
 }
 
+// Q35
 #[test]
 fn link_loss_returns_outstanding_messages() {
     let operator = Operator::start("op-a");
@@ -38,6 +39,7 @@ fn link_loss_returns_outstanding_messages() {
     ids.iter().for_each(|message_id| assert_eq!(esme.expect_receipt_of(message_id).stat, "DELIVRD"));
 }
 
+// Q35
 #[test]
 fn an_operator_that_drops_link_after_link_loses_nothing_and_sees_at_most_a_window_again() {
     let operator = Operator::start("op-a");

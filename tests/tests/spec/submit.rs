@@ -131,6 +131,7 @@ fn refusals() -> Vec<(&'static str, Message, CommandStatus)> {
     ]
 }
 
+// S30, S32, S35, S37, S40, Q33
 #[test]
 fn what_cannot_be_delivered_is_refused_with_the_code_of_its_field() {
     let operator = Operator::start("op-a");
@@ -158,6 +159,7 @@ fn a_refused_submit_is_answered_by_a_header_in_3_4_and_an_empty_id_elsewhere() {
     }
 }
 
+// S37
 #[test]
 fn priority_4_exists_in_5_0_only() {
     let operator = Operator::start("op-a");
@@ -169,6 +171,7 @@ fn priority_4_exists_in_5_0_only() {
     assert_eq!(refused, Err(CommandStatus::ESME_RINVPRTFLG));
 }
 
+// S40
 #[test]
 fn an_account_sends_only_as_it_may() {
     let operator = Operator::start("op-a");
@@ -220,6 +223,7 @@ fn an_operation_that_is_not_offered_is_not_pretended() {
     esme.submit_ok(&Message::to("46701234567"));
 }
 
+// Q32
 #[test]
 fn a_number_may_be_written_with_plus_or_00() {
     let operator = Operator::start("op-a");
@@ -231,6 +235,7 @@ fn a_number_may_be_written_with_plus_or_00() {
     }
 }
 
+// S42
 #[test]
 fn ids_rise_and_none_is_given_twice() {
     let operator = Operator::start("op-a");
@@ -242,6 +247,7 @@ fn ids_rise_and_none_is_given_twice() {
     assert!(ids.is_sorted_by(|earlier, later| earlier < later), "{ids:?}");
 }
 
+// S31
 #[test]
 fn a_scheduled_message_leaves_at_its_time_and_not_before() {
     let operator = Operator::start("op-a");

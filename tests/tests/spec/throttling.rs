@@ -17,6 +17,7 @@ fn node_with_rate(operator: &Operator, rate: u32) -> Node {
         .start()
 }
 
+// S44
 #[test]
 fn what_exceeds_the_accounts_rate_is_throttled_and_the_session_kept() {
     let operator = Operator::start("op-a");
@@ -56,6 +57,7 @@ fn the_rate_is_the_accounts_and_not_the_sessions() {
     assert!(accepted <= 20, "{accepted} of 60 at 5 a second");
 }
 
+// Q26, Q36
 #[test]
 fn a_message_that_the_operator_throttles_comes_again() {
     for status in [CommandStatus::ESME_RTHROTTLED, CommandStatus::ESME_RMSGQFUL] {

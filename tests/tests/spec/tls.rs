@@ -29,6 +29,7 @@ fn a_message_may_be_submitted_over_tls() {
     esme.unbind();
 }
 
+// Q1
 #[test]
 fn a_handshake_without_a_word_of_smpp_is_nothing_to_worry_about() {
     let (authority, operator) = (Authority::new(), Operator::start("op-a"));

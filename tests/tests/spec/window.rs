@@ -25,6 +25,7 @@ fn a_whole_window_may_be_submitted_in_one_piece() {
     operator.expect_messages(100);
 }
 
+// S17
 #[test]
 fn what_exceeds_the_window_is_held_back_or_refused_but_always_answered() {
     let operator = Operator::start("op-a");

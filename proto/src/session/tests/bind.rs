@@ -63,6 +63,7 @@ fn a_bind_after_a_refused_one_is_good() {
     assert_eq!(line.session.state(), SessionState::BoundRx);
 }
 
+// S12
 #[test]
 fn a_bind_over_the_limit_is_refused_and_the_connection_closed() {
     let mut line = Line::mc();
@@ -72,6 +73,7 @@ fn a_bind_over_the_limit_is_refused_and_the_connection_closed() {
     assert_eq!(line.session.state(), SessionState::Closed);
 }
 
+// S11
 #[test]
 fn a_second_bind_is_told_so_and_changes_nothing() {
     let mut line = Line::mc_bound(BindKind::Transmitter);
@@ -201,6 +203,7 @@ fn a_bind_of_ours_that_is_not_answered_ends_with_the_response_time() {
     assert_eq!(line.events(), [Event::Closed(CloseReason::BindFailed)]);
 }
 
+// S18
 #[test]
 fn outbind_is_answered_with_a_bind_and_session_init_runs_on() {
     let mut line = Line::in_state(Role::Mc, SessionState::Outbound);
@@ -215,6 +218,7 @@ fn outbind_is_answered_with_a_bind_and_session_init_runs_on() {
     assert_eq!(line.events(), [Event::Closed(CloseReason::SessionInit)]);
 }
 
+// S18
 #[test]
 fn an_esme_is_told_of_an_outbind_and_may_bind() {
     let mut line = Line::new(options(Role::Esme));

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// S20
 #[test]
 fn a_connection_that_does_not_bind_is_closed() {
     let mut line = Line::mc();
@@ -30,6 +31,7 @@ fn a_silent_peer_is_asked_and_an_answer_keeps_the_session() {
     assert_eq!((line.events(), line.violations("unmatched_response")), (vec![], 0));
 }
 
+// S20
 #[test]
 fn a_peer_that_answers_no_enquire_link_is_given_up() {
     let mut line = Line::mc_bound(BindKind::Receiver);
@@ -79,6 +81,7 @@ fn quiet() -> Line {
     Line::mc_bound_with(BindKind::Transceiver, options)
 }
 
+// S20
 #[test]
 fn inactivity_unbinds_and_then_closes() {
     let mut line = quiet();
@@ -94,6 +97,7 @@ fn inactivity_unbinds_and_then_closes() {
     assert_eq!(line.events(), [Event::Closed(CloseReason::Inactivity)]);
 }
 
+// S20
 #[test]
 fn a_client_that_only_listens_is_kept_by_its_responses() {
     let mut line = quiet();
@@ -105,6 +109,7 @@ fn a_client_that_only_listens_is_kept_by_its_responses() {
     assert_eq!(line.session.state(), SessionState::BoundTrx);
 }
 
+// S20
 #[test]
 fn our_own_sends_do_not_keep_a_peer_that_says_nothing() {
     let mut line = quiet();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::session::window::SEQUENCE_MAX;
 
+// Q4: the entry is there before anything is written
 #[test]
 fn a_response_brings_its_mark_back() {
     let mut line = Line::esme_bound(BindKind::Transceiver);
@@ -13,6 +14,7 @@ fn a_response_brings_its_mark_back() {
     assert_eq!(line.session.window_room(), 10);
 }
 
+// S7
 #[test]
 fn responses_may_come_in_any_order() {
     let mut line = Line::esme_bound(BindKind::Transceiver);
@@ -90,6 +92,7 @@ fn a_response_whose_body_does_not_decode_settles_its_request_all_the_same() {
     assert_eq!(line.violations("body"), 1);
 }
 
+// Q34
 #[test]
 fn a_response_to_nothing_is_counted_and_ignored() {
     let mut line = Line::esme_bound(BindKind::Transceiver);

@@ -16,6 +16,7 @@ fn an_unbind_is_answered_and_ends_the_session() {
     assert_eq!((line.said(), line.events()), (vec![], vec![]));
 }
 
+// S16
 #[test]
 fn what_was_submitted_before_the_unbind_is_answered_first() {
     let options = SessionOptions { requests_max: 1, ..options(Role::Mc) };
@@ -47,6 +48,7 @@ fn an_owner_in_a_hurry_tells_held_requests_to_come_again() {
     assert_eq!(line.said(), [], "too late");
 }
 
+// S16, Q5
 #[test]
 fn after_unbind_only_the_link_and_responses_are_served() {
     let mut line = Line::mc_bound(BindKind::Transceiver);
