@@ -4,9 +4,6 @@
 //! [`CleaningRules::step_max`](super::CleaningRules) entries and some 256 KiB of bodies; while anything is left,
 //! [`wants_cleaning`](Partition::wants_cleaning) names the same record again.
 
-use std::net::Ipv4Addr;
-
-use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 
 use super::delivery::Body;
@@ -15,7 +12,6 @@ use crate::error::StoreError;
 use crate::event::{Entry, Event, EventReader, Progress};
 use crate::journal::RecordNumber;
 use crate::lifecycle::Stage;
-use crate::messages::Peer;
 use crate::name::Name;
 use crate::record::RecordView;
 
@@ -70,7 +66,8 @@ impl Partition {
                 | Event::Unresolved { .. }
                 | Event::Final { .. }
                 | Event::ParkedEnds { .. }
-                | Event::Rerouted { .. } => {}
+                | Event::Rerouted { .. }
+                | Event::Replaced { .. } => {}
             }
         }
         Ok(kept)
@@ -124,10 +121,9 @@ impl Partition {
                 due: delivery.due,
                 expires: delivery.expires,
                 destination: delivery.destination,
-                peer: self
-                    .peers
-                    .get(delivery.peer)
-                    .unwrap_or(Peer { address: Ipv4Addr::UNSPECIFIED.into(), bind: BindKind::Transceiver }),
+                fingerprint: delivery.fingerprint,
+                marks: delivery.marks,
+                peer: self.peers.get_or_unknown(delivery.peer),
             };
             let progress = Progress {
                 enroute: delivery.stage == Stage::Enroute,
@@ -143,6 +139,6 @@ impl Partition {
             self.record_with_body(now, slot, &body, |body| Event::Keep { slot, entry, progress, body }, batch)
         };
         self.rebase(slot, record, octets);
-        octets
+        octets + self.keep_text(now, slot, batch)
     }
 }
