@@ -16,6 +16,8 @@ pub struct Attempt {
     pub number: u32,
     /// A message, or a receipt about one.
     pub content: Content,
+    /// Whether the operator was asked for a receipt.
+    pub receipt_asked: bool,
     /// When it was written.
     pub sent: Instant,
 }
@@ -23,7 +25,13 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt that is made of this lease now.
     pub fn new(delivery: &LeasedDelivery, now: Instant) -> Self {
-        Self { lease: delivery.lease, number: delivery.attempt, content: delivery.content, sent: now }
+        Self {
+            lease: delivery.lease,
+            number: delivery.attempt,
+            content: delivery.content,
+            receipt_asked: false,
+            sent: now,
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ProxyProtocol, ReceiptPdu, Router, Store};
+use super::{AccountTlv, Alphabet, Config, LongMessages, MoNoRoute, ProxyProtocol, Router, Store};
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// Such as `account[0].outbind`.
+    /// Such as `account[0].tlv`.
     pub key: String,
     /// What to expect of it.
     pub note: &'static str,
@@ -31,8 +31,6 @@ impl Config {
             add(!listener.trusted_proxies.is_empty(), format!("listener[{index}].trusted_proxies"));
         }
         for (index, account) in self.account.iter().enumerate() {
-            add(account.outbind.is_some(), format!("account[{index}].outbind"));
-            add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
             add(account.tlv != AccountTlv::default(), format!("account[{index}].tlv"));
         }
         for (index, operator) in self.operator.iter().enumerate() {

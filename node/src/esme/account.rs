@@ -55,4 +55,17 @@ impl Account {
         let Some(throttle) = &self.throttle else { return true };
         throttle.lock().unwrap_or_else(PoisonError::into_inner).take(1, Instant::now()) == 1
     }
+
+    /// The same for a request of so many messages. It is let in as one: what it takes beyond the first comes off what
+    /// follows, for a second's worth at most.
+    pub fn take_permits(&self, count: usize) -> bool {
+        let Some(throttle) = &self.throttle else { return true };
+        let now = Instant::now();
+        let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = throttle.take(1, now) == 1;
+        if admitted {
+            (1..count).for_each(|_| throttle.take_more(now));
+        }
+        admitted
+    }
 }
