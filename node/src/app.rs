@@ -15,11 +15,12 @@ use crate::config::{Config, OperatorBind};
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
+use crate::esme::outbind::Outbinder;
 use crate::operator::connect::LinkTls;
 use crate::operator::link::OperatorLink;
 use crate::operator::profile::Profile;
 use crate::services::Services;
-use crate::shutdown::{StopSignal, StopSignals, drain};
+use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
@@ -97,6 +98,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let threads = Arc::new(Threads::start());
     let links = start_links(&services, &threads, profiles).await;
+    let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
         .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
@@ -127,6 +129,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     for acceptor in acceptors {
         acceptor.abort();
+    }
+    if let Some(outbinder) = outbinder {
+        outbinder.do_send(Drain);
     }
     let left = tokio::select! {
         left = drain(&services, &links, deadline) => left,

@@ -16,6 +16,8 @@ pub struct Attempt {
     pub number: u32,
     /// A message, or a receipt about one.
     pub content: Content,
+    /// Whether the operator was asked for a receipt.
+    pub receipt_asked: bool,
     /// When it was written.
     pub sent: Instant,
     /// The operator that is to have it if this one says "next".
@@ -25,7 +27,14 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt that is made of this lease now.
     pub fn new(delivery: &LeasedDelivery, now: Instant) -> Self {
-        Self { lease: delivery.lease, number: delivery.attempt, content: delivery.content, sent: now, next: None }
+        Self {
+            lease: delivery.lease,
+            number: delivery.attempt,
+            content: delivery.content,
+            receipt_asked: false,
+            sent: now,
+            next: None,
+        }
     }
 }
 

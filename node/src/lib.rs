@@ -11,6 +11,7 @@
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
 
+pub mod alerts;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;

@@ -6,17 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
+use smsc_proto::smpp::pdu::AlertNotification;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
 use smsc_store::{Holder, Name, Rest, StoreHandle};
 
+use crate::alerts::{Alerts, subscriber};
 use crate::config::Config;
 use crate::esme::account::Account;
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
+use crate::esme::session::Alert;
 
 /// Handles and tables shared by all edges of the node.
 pub struct Services {
@@ -34,6 +37,8 @@ pub struct Services {
     pub hash_checks: HashChecks,
     /// Who failed to bind of late, and has to wait.
     pub bind_backoff: Mutex<BindBackoff>,
+    /// Who asked to be told when a subscriber can be reached again.
+    pub alerts: Alerts,
     /// When a receipt or MO message that an ESME would not take is offered again.
     pub offer_again: RetrySchedule,
     accounts_by_system_id: HashMap<Box<[u8]>, Arc<Account>>,
@@ -54,6 +59,7 @@ impl Services {
             directory: Directory::default(),
             hash_checks: HashChecks::new(&config),
             bind_backoff: Mutex::default(),
+            alerts: Alerts::default(),
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),
             accounts_by_system_id: accounts
@@ -72,9 +78,32 @@ impl Services {
         self.accounts_by_system_id.get(system_id)
     }
 
+    /// All accounts, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts_by_name.values()
+    }
+
+    /// An operator's alert_notification goes to the account that asked for it, on one of its binds that can be sent it;
+    /// to nobody if nobody asked, or none is there (S54).
+    pub fn forward_alert(&self, operator: Name, alert: &AlertNotification) {
+        let Some(wish) = self.alerts.grant(operator, subscriber(&alert.source.as_address())) else { return };
+        let alert = AlertNotification { esme: wish.esme, ..alert.clone() };
+        let receivers = self.directory.receivers(wish.account);
+        if let Some((first, others)) = receivers.split_first() {
+            first.do_send(Alert { alert, others: others.to_vec() });
+        }
+    }
+
     /// The account of that name.
     pub fn account(&self, name: Name) -> Option<&Arc<Account>> {
         self.accounts_by_name.get(&name)
+    }
+
+    /// How full the store is, in percent: the congestion_state that we report (S28). About half a second old.
+    pub fn congestion(&self) -> u8 {
+        let held = self.store.stats().iter().map(|partition| partition.stats.held).sum::<u64>();
+        let percent = held.saturating_mul(100) / self.config.store.messages_max.max(1);
+        u8::try_from(percent.min(100)).unwrap_or(100)
     }
 
     /// UTC that never goes back: taken once per turn of a session, not per message.

@@ -89,6 +89,70 @@ impl FromStr for MessageId {
     }
 }
 
+/// What sessions before 3.4 know a message by instead of its id: eight hexadecimal digits (S23).
+///
+/// Made from the id, so that it needs no place of its own. Two ids may share one: whoever gives ids to such sessions
+/// passes over those whose alias is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageAlias(u32);
+
+impl MessageAlias {
+    const LENGTH_MAX: usize = 8;
+
+    /// The alias of that id: the same in every release, because customers keep it.
+    pub const fn of(id: MessageId) -> Self {
+        // Without a leading zero, which some clients drop, and within what a signed number of 32 bits holds.
+        const FIRST: u64 = 0x1000_0000;
+        const COUNT: u64 = 0x7000_0000;
+        let mut hash = id.0;
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
+        hash ^= hash >> 33;
+        Self((FIRST + (hash >> 32) % COUNT) as u32)
+    }
+
+    /// Reads up to eight hexadecimal digits, in capitals or not.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        if octets.is_empty() || octets.len() > Self::LENGTH_MAX || !octets.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        u32::from_str_radix(std::str::from_utf8(octets).ok()?, 16).ok().map(Self)
+    }
+
+    /// Its value.
+    pub const fn as_u32(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for MessageAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+/// How a peer names a message: by its id, or by the alias that a session before 3.4 was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageRef {
+    /// By its id.
+    Id(MessageId),
+    /// By its alias.
+    Alias(MessageAlias),
+}
+
+impl MessageRef {
+    /// Reads a message_id of the wire. Ids of ours are far longer than an alias can be.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        if octets.len() <= MessageAlias::LENGTH_MAX {
+            return MessageAlias::from_octets(octets).map(Self::Alias);
+        }
+        if !octets.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        std::str::from_utf8(octets).ok()?.parse().ok().map(Self::Id)
+    }
+}
+
 /// The id that an operator gave a message: opaque, at most 64 octets (Q15).
 ///
 /// Plain decimal ids, by far the commonest, take no allocation.
@@ -143,6 +207,33 @@ mod tests {
         let partition = PartitionId::new(1_023).expect("below 1024");
         let tick = MessageId::tick_at(1_764_000_000_000) + 4_095;
         assert!(MessageId::from_tick(tick, partition) < MessageId::from_tick(tick + 1, partition));
+    }
+
+    #[test]
+    fn an_alias_never_changes() {
+        // Customers hold these numbers.
+        let id = MessageId::from_u64(253_612_345_678_901_234).expect("below 2^63");
+        assert_eq!(MessageAlias::of(id).to_string(), "19a7497a");
+    }
+
+    #[test]
+    fn an_alias_has_eight_digits_and_neither_leading_zero_nor_sign() {
+        for value in (0..100_000).map(|step| step * 77_777_777_777) {
+            let alias = MessageAlias::of(MessageId::from_u64(value).expect("below 2^63"));
+            assert!((0x1000_0000..=0x7FFF_FFFF).contains(&alias.as_u32()));
+            assert_eq!(MessageAlias::from_octets(alias.to_string().to_uppercase().as_bytes()), Some(alias));
+        }
+    }
+
+    #[test]
+    fn a_message_is_named_by_its_id_or_its_alias() {
+        let id = MessageId::from_u64(253_612_345_678_901_234).expect("below 2^63");
+        assert_eq!(MessageRef::from_octets(b"253612345678901234"), Some(MessageRef::Id(id)));
+        let alias = MessageAlias::from_octets(b"1a2B3c4d").expect("eight digits");
+        assert_eq!(MessageRef::from_octets(b"1A2B3C4D"), Some(MessageRef::Alias(alias)));
+        for other in [&b""[..], b"+1234567", b"xyz", b"25361234567890123x", b"99999999999999999999"] {
+            assert_eq!(MessageRef::from_octets(other), None, "{other:?}");
+        }
     }
 
     #[test]

@@ -162,7 +162,14 @@ fn accept(addr: &Addr<Peers>, body: &Bytes, clock: u64) -> Command {
         expires: now.plus(Duration::from_secs(172_800)),
         receipts: ReceiptRequest(1),
         destination: u64::from(tag),
-        deliveries: smallvec![NewDelivery { outbox: Outbox::Operator(Name::intern("op-a")), body: None }],
+        fingerprint: Fingerprint::default(),
+        aliased: false,
+        replaces: false,
+        deliveries: smallvec![NewDelivery {
+            outbox: Outbox::Operator(Name::intern("op-a")),
+            body: None,
+            destination: None
+        }],
         peer: Peer { address: [127, 0, 0, 1].into(), bind: BindKind::Transceiver },
     };
     let items = (0..BATCH as u32).map(message).collect();

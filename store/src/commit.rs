@@ -72,7 +72,7 @@ pub(crate) fn items_of(command: &Command) -> usize {
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
         Command::Pull(_) | Command::ReadBack(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
-        Command::Register(_) | Command::Release(_) | Command::Find(_) => 1,
+        Command::Register(_) | Command::Release(_) | Command::Find(_) | Command::Cancel(_) | Command::Replace(_) => 1,
     }
 }
 

@@ -13,8 +13,10 @@ use smsc_proto::message_state::MessageState;
 use smsc_proto::receipt::ReceiptError;
 use smsc_proto::timestamp::Timestamp;
 
+use crate::fingerprint::Fingerprint;
 use crate::messages::{Origin, Outbox, Peer, ReceiptRequest};
 use crate::name::Name;
+use crate::partition::delivery::Marks;
 use crate::record::RecordWriter;
 
 use fields::Out;
@@ -32,6 +34,8 @@ pub(crate) struct Entry {
     pub(crate) due: Timestamp,
     pub(crate) expires: Timestamp,
     pub(crate) destination: u64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) marks: Marks,
     pub(crate) peer: Peer,
 }
 
@@ -76,6 +80,8 @@ pub(crate) struct Summary {
     pub(crate) retained: Timestamp,
     pub(crate) attempts: u16,
     pub(crate) destination: u64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) marks: Marks,
     /// Octets of journal that it counts for.
     pub(crate) worth: u32,
     pub(crate) ids: OperatorIds,
@@ -131,19 +137,35 @@ pub(crate) enum Event<'a> {
     Rerouted { slot: u64, outbox: Outbox },
     /// Everything about a delivery, re-appended by the cleaner. A base.
     Keep { slot: u64, entry: Entry, progress: Progress, body: BodyOctets<'a> },
+    /// Other times, receipts and text; the rest of the body stays.
+    Replaced { slot: u64, due: Timestamp, expires: Timestamp, receipts: ReceiptRequest, text: TextOctets<'a> },
 }
 
-const ACCEPTED: u8 = 1;
+/// A text that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextOctets<'a> {
+    pub(crate) octets: &'a [u8],
+    /// Whether they are a message_payload.
+    pub(crate) payload: bool,
+}
+
 const BODY_PART: u8 = 2;
 const SENT: u8 = 3;
 const AGAIN: u8 = 4;
 const UNRESOLVED: u8 = 5;
 const FINAL: u8 = 6;
-const RETAINED: u8 = 7;
 const PARKED: u8 = 8;
 const PARKED_ENDS: u8 = 9;
 const REROUTED: u8 = 10;
-const KEEP: u8 = 11;
+// Since version 2: bases have a fingerprint and marks.
+const ACCEPTED: u8 = 12;
+const RETAINED: u8 = 13;
+const KEEP: u8 = 14;
+const REPLACED: u8 = 15;
+// As version 1 wrote them: read, not written any more.
+const ACCEPTED_1: u8 = 1;
+const RETAINED_1: u8 = 7;
+const KEEP_1: u8 = 11;
 
 /// Octets of an event at most, without body and operator's ids: some twenty numbers and an address.
 const FIELDS_MAX: usize = 256;
@@ -161,6 +183,7 @@ impl Event<'_> {
                 Event::Parked { receipt, .. } => id_size(&receipt.id),
                 Event::Keep { progress, body: BodyOctets::Here(_, part), .. } => ids(&progress.ids) + part.len(),
                 Event::Keep { progress, body: BodyOctets::AsBefore, .. } => ids(&progress.ids),
+                Event::Replaced { text, .. } => text.octets.len(),
                 Event::Accepted { body: BodyOctets::AsBefore, .. }
                 | Event::Sent { id: None, .. }
                 | Event::Again { .. }
@@ -191,7 +214,8 @@ impl Event<'_> {
             | Event::Again { .. }
             | Event::Unresolved { .. }
             | Event::Final { .. }
-            | Event::ParkedEnds { .. } => {}
+            | Event::ParkedEnds { .. }
+            | Event::Replaced { .. } => {}
         }
         names
     }
@@ -256,6 +280,8 @@ impl Event<'_> {
                 out.time(summary.retained);
                 out.number(u64::from(summary.attempts));
                 out.raw(&summary.destination.to_le_bytes());
+                out.fingerprint(summary.fingerprint);
+                out.octet(summary.marks.0);
                 out.number(u64::from(summary.worth));
                 out.ids(&summary.ids);
                 out.number(parked.map_or(0, |number| number + 1));
@@ -292,6 +318,15 @@ impl Event<'_> {
                 out.octet(progress.unanswered);
                 out.ids(&progress.ids);
                 out.body(*body);
+            }
+            Event::Replaced { slot, due, expires, receipts, text } => {
+                out.octet(REPLACED);
+                out.slot(*slot);
+                out.time(*due);
+                out.time(*expires);
+                out.octet(receipts.0);
+                out.octet(u8::from(text.payload));
+                out.octets(text.octets);
             }
         }
         out.length()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use smsc_proto::ids::PartitionId;
+use smsc_proto::ids::{MessageRef, PartitionId};
 
 use crate::board::{Board, PartitionSnapshot};
 use crate::commit::items_of;
@@ -155,11 +155,40 @@ impl StoreHandle {
         }
     }
 
-    /// Finds a message.
-    pub fn find(&self, find: Find) {
-        match self.lanes(find.message_id.partition()) {
-            Some(lanes) => push(lanes, Command::Find(find)),
-            None => find.reply.do_send(Found { message_id: find.message_id, deliveries: Vec::new() }),
+    /// Finds a message. Returns how many partitions will answer: all of them, when the message is named by its alias.
+    pub fn find(&self, find: Find) -> usize {
+        let Find { tag, message, reply } = find;
+        self.ask(message, |lanes| push(lanes, Command::Find(Find { tag, message, reply: reply.clone() })))
+    }
+
+    /// Cancels. Returns how many partitions will answer.
+    pub fn cancel(&self, cancel: Cancel) -> usize {
+        let Cancel { tag, account, like, what, reply } = cancel;
+        let ask = |lanes: &Lanes| {
+            push(lanes, Command::Cancel(Cancel { tag, account, like, what, reply: reply.clone() }));
+        };
+        match what {
+            Cancelling::Message(message) => self.ask(message, ask),
+            // A destination of several may lie elsewhere than its own hash says.
+            Cancelling::Between { .. } => self.all().map(|(_, lanes)| ask(lanes)).count(),
+        }
+    }
+
+    /// Replaces. Returns how many partitions will answer.
+    pub fn replace(&self, replace: Replace) -> usize {
+        let Replace { tag, account, like, message, due, expires, receipts, text, reply } = replace;
+        self.ask(message, |lanes| {
+            let (text, reply) = (text.clone(), reply.clone());
+            let replace = Replace { tag, account, like, message, due, expires, receipts, text, reply };
+            push(lanes, Command::Replace(replace));
+        })
+    }
+
+    /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.
+    fn ask(&self, message: MessageRef, ask: impl Fn(&Lanes)) -> usize {
+        match message {
+            MessageRef::Id(id) => self.lanes(id.partition()).map(ask).into_iter().count(),
+            MessageRef::Alias(_) => self.all().map(|(_, lanes)| ask(lanes)).count(),
         }
     }
 

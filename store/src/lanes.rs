@@ -2,8 +2,8 @@
 //!
 //! The first lane carries pulls, settlements, receipts and control. It is not refused, and needs no bound of its own:
 //! settlements are bounded by the leases that are out (credit: what a holder was given and has not settled), pulls by
-//! one per holder and window, receipts by the operators' windows (an unanswered deliver_sm holds its place), control by
-//! the number of sessions. The second lane carries new messages and is bounded in messages and octets; what does not
+//! one per holder and window, receipts by the operators' windows (an unanswered deliver_sm holds its place), questions and
+//! cancellations by the accounts' (as unanswered as any other request), control by the number of sessions. The second lane carries new messages and is bounded in messages and octets; what does not
 //! fit is given back to who brought it. The first is drained first.
 //!
 //! One condition variable rings for both, for finished appends and for the stop. It rings only when the state thread

@@ -2,6 +2,8 @@
 //!
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
+mod operations;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,7 +17,10 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 
+use crate::fingerprint::Fingerprint;
 use crate::name::Name;
+
+pub use operations::*;
 
 /// Where a message waits: for an operator (MT), or for an account (MO and receipts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,13 +40,18 @@ pub enum Origin {
     Operator(Name),
 }
 
-/// Which receipts the sender asked for: registered_delivery, bits 1-0 and 4 (S36).
+/// Which receipts the sender asked for: registered_delivery, bits 1-0 and 4 (S36). Bits 3-2 are for the handset.
 ///
 /// Bit 7 is ours: the message is one of the parts that a longer one was cut into, and one receipt is due for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptRequest(pub u8);
 
 impl ReceiptRequest {
+    /// What a registered_delivery asks for. Its bits 7-5 mean nothing.
+    pub const fn of_registered_delivery(octet: u8) -> Self {
+        Self(octet & 0b1_1111)
+    }
+
     const OF_A_PART: u8 = 0x80;
 
     /// The same for each part of a message that was cut.
@@ -107,6 +117,13 @@ pub struct NewMessage {
     pub receipts: ReceiptRequest,
     /// Hash of the destination's digits ([`crate::handle::address_hash`]): receipts are matched with it.
     pub destination: u64,
+    /// What a later question about it must repeat.
+    pub fingerprint: Fingerprint,
+    /// Whether the sender knows it by its alias, not by its id (S23).
+    pub aliased: bool,
+    /// Whether it takes the place of the newest pending message like it: same account, source, destination and
+    /// service_type (S37). That one ends as DELETED.
+    pub replaces: bool,
     /// One, or several: destinations of submit_multi, segments of a message that we split.
     pub deliveries: SmallVec<[NewDelivery; 1]>,
     /// For the CDR.
@@ -120,6 +137,8 @@ pub struct NewDelivery {
     pub outbox: Outbox,
     /// Its own body when it differs from the message's.
     pub body: Option<Bytes>,
+    /// Its own destination when it differs from the message's.
+    pub destination: Option<u64>,
 }
 
 /// Over which connection a message came, for the CDR.
@@ -205,6 +224,8 @@ pub struct LeasedDelivery {
     pub lease: Lease,
     /// Our id of the message.
     pub message_id: MessageId,
+    /// Whether its sender knows it by its alias.
+    pub aliased: bool,
     /// Who brought the message.
     pub origin: Origin,
     /// The message, or a receipt about it.
@@ -224,7 +245,7 @@ pub struct LeasedDelivery {
 pub enum Content {
     /// The message itself.
     Message,
-    /// A receipt about it.
+    /// A receipt about it, or an intermediate notification: by whether the state is final.
     Receipt {
         /// The state that it reports.
         state: MessageState,
@@ -426,40 +447,4 @@ pub struct Rerouted {
     pub moved: u32,
     /// Whether there are more that this step did not look at.
     pub more: bool,
-}
-
-/// Asks for the state of a message; answered with [`Found`].
-#[derive(Debug)]
-pub struct Find {
-    /// Which.
-    pub message_id: MessageId,
-    /// Who is answered.
-    pub reply: Recipient<Found>,
-}
-
-/// What is known of a message.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Found {
-    /// Which.
-    pub message_id: MessageId,
-    /// Its deliveries; empty: nothing is known of it (any more).
-    pub deliveries: Vec<DeliveryStatus>,
-}
-
-/// One delivery's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryStatus {
-    /// Who brought it.
-    pub origin: Origin,
-    /// Its state.
-    pub state: MessageState,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it was accepted.
-    pub accepted: Timestamp,
-    /// When it became final.
-    pub done: Option<Timestamp>,
-    /// Under which id the operator knows it.
-    pub operator_message_id: Option<OperatorMessageId>,
 }

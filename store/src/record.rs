@@ -18,8 +18,9 @@ use crate::error::StoreError;
 use crate::journal::{RECORD_SIZE_MAX, RecordNumber};
 use crate::name::Name;
 
-/// The version that this release writes, and the highest that it reads.
-pub(crate) const VERSION: u8 = 1;
+/// The version that this release writes, and the highest that it reads: 2 has fingerprints in its bases, and texts that
+/// were replaced.
+pub(crate) const VERSION: u8 = 2;
 
 const FIRST: u8 = 1;
 const LAST: u8 = 2;

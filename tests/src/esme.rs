@@ -2,6 +2,9 @@
 //!
 //! By default it has good manners: it acknowledges deliveries, answers enquire_link and unbind. Each can be turned off.
 
+mod questions;
+mod waiting;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +22,9 @@ use crate::connection::{Conduct, Connection, answer_header};
 use crate::message::Message;
 use crate::receipt::Receipt;
 
+pub use questions::{QueryAnswer, new_text, usual_source};
+pub use waiting::WaitingEsme;
+
 /// The password that accounts and operators of the cast have.
 pub const PASSWORD: &str = "secret";
 
@@ -29,9 +35,11 @@ pub struct Esme {
     manners: Arc<Mutex<Manners>>,
 }
 
-/// A deliver_sm that came.
+/// A deliver_sm or data_sm that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
+    /// Which of the two.
+    pub command_id: CommandId,
     /// Its sequence_number.
     pub sequence_number: u32,
     /// What it carries.
@@ -79,11 +87,7 @@ impl Esme {
     }
 
     fn open(address: SocketAddr, preamble: &[u8], tls: Option<&ClientTls>) -> std::io::Result<Self> {
-        let manners = Arc::new(Mutex::new(Manners {
-            on_deliver: OnDeliver::Answer(CommandStatus::ESME_ROK),
-            answers_enquire_link: true,
-            answers_unbind: true,
-        }));
+        let manners = manners();
         let connection = Connection::open(address, preamble, tls, Mannered(Arc::clone(&manners)))?;
         Ok(Self { connection, manners })
     }
@@ -172,7 +176,7 @@ impl Esme {
 
     /// Waits for the next delivery, receipt or MO.
     pub fn expect_delivery(&self) -> Delivery {
-        delivery(&self.connection.expect("a deliver_sm", is_deliver_sm))
+        delivery(&self.connection.expect("a delivery", is_delivery))
     }
 
     /// Waits for the next delivery, and reads it as a receipt.
@@ -184,7 +188,7 @@ impl Esme {
     pub fn expect_receipt_of(&self, message_id: &str) -> Receipt {
         let begin = format!("id:{message_id} ");
         let frame = self.connection.expect(&format!("the receipt of {message_id}"), |frame| {
-            is_deliver_sm(frame) && Message::of(frame).user_data().starts_with(begin.as_bytes())
+            is_delivery(frame) && Message::of(frame).user_data().starts_with(begin.as_bytes())
         });
         Receipt::read(Message::of(&frame))
     }
@@ -197,7 +201,7 @@ impl Esme {
 
     /// The same without asking the node: the connection may have ended.
     pub fn deliveries_so_far(&self) -> Vec<Delivery> {
-        self.connection.take(is_deliver_sm).iter().map(delivery).collect()
+        self.connection.take(is_delivery).iter().map(delivery).collect()
     }
 
     /// Answers all deliveries from now on with that code.
@@ -212,7 +216,7 @@ impl Esme {
 
     /// Answers one that was left unanswered.
     pub fn answer(&self, delivery: &Delivery, status: CommandStatus) {
-        self.answer_with(CommandId::DELIVER_SM_RESP, delivery, status);
+        self.answer_with(delivery.command_id.response(), delivery, status);
     }
 
     /// Answers one with generic_nack.
@@ -309,12 +313,25 @@ fn submit_answer(frame: &Frame) -> SubmitAnswer {
     }
 }
 
-fn is_deliver_sm(frame: &Frame) -> bool {
-    frame.header.command_id == CommandId::DELIVER_SM
+fn is_delivery(frame: &Frame) -> bool {
+    matches!(frame.header.command_id, CommandId::DELIVER_SM | CommandId::DATA_SM)
 }
 
 fn delivery(frame: &Frame) -> Delivery {
-    Delivery { sequence_number: frame.header.sequence_number, message: Message::of(frame) }
+    Delivery {
+        command_id: frame.header.command_id,
+        sequence_number: frame.header.sequence_number,
+        message: Message::of(frame),
+    }
+}
+
+/// Good ones.
+fn manners() -> Arc<Mutex<Manners>> {
+    Arc::new(Mutex::new(Manners {
+        on_deliver: OnDeliver::Answer(CommandStatus::ESME_ROK),
+        answers_enquire_link: true,
+        answers_unbind: true,
+    }))
 }
 
 /// What the ESME does without being asked.
@@ -326,7 +343,7 @@ impl Conduct for Mannered {
         let status = match frame.header.command_id {
             CommandId::ENQUIRE_LINK if manners.answers_enquire_link => Some(CommandStatus::ESME_ROK),
             CommandId::UNBIND if manners.answers_unbind => Some(CommandStatus::ESME_ROK),
-            CommandId::DELIVER_SM => match manners.on_deliver {
+            CommandId::DELIVER_SM | CommandId::DATA_SM => match manners.on_deliver {
                 OnDeliver::Answer(status) => Some(status),
                 OnDeliver::Hold => None,
             },

@@ -163,6 +163,8 @@ impl Balance {
 mod tests {
     use std::time::Instant;
 
+    use smsc_proto::smpp::command_id::CommandId;
+
     use super::*;
     use crate::message::Message;
     use crate::operator::receipt;
@@ -174,7 +176,8 @@ mod tests {
 
     fn receipt_of(message_id: &str) -> Delivery {
         let state = smsc_proto::message_state::MessageState::Delivered;
-        Delivery { sequence_number: 1, message: receipt(&Message::to("46701234567"), message_id, state) }
+        let message = receipt(&Message::to("46701234567"), message_id, state);
+        Delivery { command_id: CommandId::DELIVER_SM, sequence_number: 1, message }
     }
 
     /// Two messages were accepted, and each of these binds was told so.

@@ -130,6 +130,12 @@ impl Message {
         self.fields().encode_pdu(command_id, CommandStatus::ESME_ROK, sequence_number, &tlvs, out);
     }
 
+    /// The body of a submit_sm or deliver_sm.
+    pub fn encode_body(&self, out: &mut BytesMut) {
+        let tlvs = self.tlvs.iter().map(|(tag, value)| Tlv::new(*tag, value)).collect::<Vec<_>>();
+        self.fields().encode(&tlvs, out);
+    }
+
     /// The whole PDU of a submit_sm.
     pub fn submit_sm(&self, sequence_number: u32) -> Bytes {
         let mut out = BytesMut::new();
@@ -137,9 +143,13 @@ impl Message {
         out.freeze()
     }
 
-    /// What a submit_sm or deliver_sm carries.
+    /// What a submit_sm, deliver_sm or data_sm carries.
     pub fn of(frame: &Frame) -> Self {
-        let fields = SmFields::decode(&frame.body).expect("the node writes PDUs that can be read");
+        let fields = match frame.header.command_id {
+            CommandId::DATA_SM => SmFields::decode_data_sm(&frame.body),
+            _ => SmFields::decode(&frame.body),
+        };
+        let fields = fields.expect("the node writes PDUs that can be read");
         let copy = Bytes::copy_from_slice;
         Self {
             service_type: copy(fields.service_type),

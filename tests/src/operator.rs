@@ -3,33 +3,30 @@
 //! It listens on a port of its own, binds whoever comes, gives ids to messages and keeps all it gets. Receipts and MO
 //! messages that were not acknowledged are sent again, on any link that can take them (Q21, Q23).
 
-use std::collections::{HashMap, VecDeque};
+mod desk;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use smsc_proto::message_state::MessageState;
-use smsc_proto::smpp::codec::Frame;
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Bind, BindKind, BindResp, Pdu, encode_message_id_resp};
-use smsc_proto::smpp::tlv::tag;
+use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Pdu};
+use smsc_proto::smpp::tlv::{Tlv, TlvBytes, tag};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::PATIENCE;
 use crate::certificate::CertificateFiles;
-use crate::connection::{Conduct, Connection, RUNTIME, answer_header};
+use crate::connection::{Connection, RUNTIME};
 use crate::message::Message;
 use crate::port::Port;
 
-/// Deliveries that an operator leaves unacknowledged on one link.
-const DELIVER_WINDOW: usize = 50;
-/// After how long a delivery that was refused for now comes again.
-const DELIVER_AGAIN: Duration = Duration::from_millis(200);
+use desk::Desk;
 
 /// An operator. Dropping it closes its port and all links.
 #[derive(Debug)]
@@ -132,6 +129,11 @@ impl Operator {
         self.desk.change(|desk| desk.report = Some(state));
     }
 
+    /// Puts these TLVs into its responses from now on.
+    pub fn responds_with_tlvs(&self, tlvs: &[Tlv<'_>]) {
+        self.desk.change(|state| state.response_tlvs = TlvBytes::from_tlvs(tlvs));
+    }
+
     /// Writes its ids so, from the next message on.
     pub fn writes_ids(&self, form: IdForm) {
         self.desk.change(|state| state.id_form = form);
@@ -180,6 +182,24 @@ impl Operator {
             state.flush();
             dispatch
         })
+    }
+
+    /// The same as a data_sm.
+    pub fn send_data(&self, message: Message) -> Dispatch {
+        self.desk.change(|state| {
+            let dispatch = state.dispatch_as(CommandId::DATA_SM, message);
+            state.flush();
+            dispatch
+        })
+    }
+
+    /// Says that a subscriber can be reached again, on every link that can take it.
+    pub fn alerts(&self, alert: &AlertNotification) {
+        let state = self.desk.lock();
+        for connection in state.links.iter().filter(|link| link.receives()).filter_map(|link| link.connection.as_ref())
+        {
+            connection.request(&Pdu::AlertNotification(alert.clone()));
+        }
     }
 
     /// Sends a deliver_sm, and waits for its answer.
@@ -377,272 +397,8 @@ impl std::fmt::Debug for TlsAcceptorDebug {
     }
 }
 
-/// What the operator's links share.
-#[derive(Debug, Default)]
-struct Desk {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    answer: Option<Answer>,
-    answers_next: VecDeque<Answer>,
-    report: Option<MessageState>,
-    id_form: IdForm,
-    bind_status: Option<CommandStatus>,
-    ignores_enquire_links: bool,
-    /// What the node did that no ESME may do.
-    complaint: Option<String>,
-
-    links: Vec<Link>,
-    binds: Vec<Bind>,
-    unbinds: usize,
-    submitted: Vec<Submitted>,
-    outstanding_max: usize,
-    /// Places in `submitted`.
-    held: Vec<usize>,
-
-    dispatches: Vec<Message>,
-    waiting: VecDeque<Dispatch>,
-    /// By link and sequence_number.
-    unacknowledged: HashMap<(usize, u32), Dispatch>,
-    first_answers: HashMap<Dispatch, CommandStatus>,
-}
-
-#[derive(Debug)]
-struct Link {
-    connection: Option<Connection>,
-    bound: Option<BindKind>,
-    unacknowledged: usize,
-    outstanding: usize,
-}
-
-impl Link {
-    fn write(&self, octets: BytesMut) {
-        if let Some(connection) = &self.connection {
-            connection.write(octets.freeze());
-        }
-    }
-
-    fn drop_connection(&mut self) {
-        self.connection = None;
-        self.bound = None;
-    }
-
-    fn receives(&self) -> bool {
-        matches!(self.bound, Some(BindKind::Receiver | BindKind::Transceiver))
-    }
-}
-
 impl Default for IdForm {
     fn default() -> Self {
         Self { in_response: |id| id.to_string(), in_receipt: |id| id.to_string() }
-    }
-}
-
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.lock());
-        self.changed.notify_all();
-        changed
-    }
-
-    fn wait<T>(&self, what: &str, mut look: impl FnMut(&State) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        let mut state = self.lock();
-        loop {
-            if let Some(complaint) = &state.complaint {
-                panic!("{complaint}");
-            }
-            if let Some(found) = look(&state) {
-                return found;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited for {what}; {}", state.describe());
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Makes room for a new link, and lets it read only when it has its place.
-    fn seat(desk: &Arc<Self>, connect: impl FnOnce(Counter) -> Connection) {
-        let mut state = desk.lock();
-        let link = state.links.len();
-        let connection = connect(Counter { desk: Arc::clone(desk), link });
-        state.links.push(Link { connection: Some(connection), bound: None, unacknowledged: 0, outstanding: 0 });
-    }
-}
-
-impl State {
-    fn describe(&self) -> String {
-        format!(
-            "{} links of which {} are bound, {} binds, {} messages of which {} are held, {} deliveries wait, {} are \
-             unacknowledged",
-            self.links.len(),
-            self.links.iter().filter(|link| link.bound.is_some()).count(),
-            self.binds.len(),
-            self.submitted.len(),
-            self.held.len(),
-            self.waiting.len(),
-            self.unacknowledged.len(),
-        )
-    }
-
-    fn bind(&mut self, link: usize, kind: BindKind, bind: Bind, sequence_number: u32) {
-        let status = self.bind_status.unwrap_or(CommandStatus::ESME_ROK);
-        let resp = BindResp { system_id: Bytes::from_static(b"operator"), sc_interface_version: Some(0x34) };
-        let mut octets = BytesMut::new();
-        Pdu::BindResp(kind, resp).encode(status, sequence_number, &mut octets);
-        self.links[link].write(octets);
-        self.binds.push(bind);
-        if status == CommandStatus::ESME_ROK {
-            self.links[link].bound = Some(kind);
-            self.flush();
-        }
-    }
-
-    fn submit(&mut self, link: usize, frame: &Frame) {
-        // Ids begin where no test's own numbers lie, and have letters when they are written in hex.
-        let number = 3_735_928_559 + self.submitted.len() as u64;
-        self.submitted.push(Submitted {
-            link,
-            sequence_number: frame.header.sequence_number,
-            operator_message_id: (self.id_form.in_response)(number),
-            message: Message::of(frame),
-            at: Instant::now(),
-        });
-        self.links[link].outstanding += 1;
-        self.outstanding_max = self.outstanding_max.max(self.links[link].outstanding);
-        let index = self.submitted.len() - 1;
-        match self.answers_next.pop_front().or(self.answer).unwrap_or(Answer::Accept) {
-            Answer::Accept => self.accept(index),
-            Answer::Hold => self.held.push(index),
-            Answer::Refuse(status) => self.respond(index, status),
-        }
-    }
-
-    fn accept(&mut self, index: usize) {
-        self.respond(index, CommandStatus::ESME_ROK);
-        let submitted = &self.submitted[index];
-        if let Some(state) = self.report
-            && submitted.message.registered_delivery & 0b11 != 0
-        {
-            let receipt = receipt(&submitted.message, &self.receipt_id(submitted), state);
-            self.dispatch(receipt);
-            self.flush();
-        }
-    }
-
-    fn respond(&mut self, index: usize, status: CommandStatus) {
-        let submitted = &self.submitted[index];
-        let link = &mut self.links[submitted.link];
-        link.outstanding = link.outstanding.saturating_sub(1);
-        let id = (status == CommandStatus::ESME_ROK).then_some(submitted.operator_message_id.as_bytes());
-        let mut octets = BytesMut::new();
-        encode_message_id_resp(CommandId::SUBMIT_SM_RESP, status, submitted.sequence_number, id, &mut octets);
-        link.write(octets);
-    }
-
-    fn receipt_id(&self, submitted: &Submitted) -> String {
-        let same =
-            |other: &Submitted| (other.link, other.sequence_number) == (submitted.link, submitted.sequence_number);
-        let index = self.submitted.iter().rposition(same).expect("it was submitted here");
-        (self.id_form.in_receipt)(3_735_928_559 + index as u64)
-    }
-
-    fn dispatch(&mut self, message: Message) -> Dispatch {
-        let dispatch = Dispatch(self.dispatches.len());
-        self.dispatches.push(message);
-        self.waiting.push_back(dispatch);
-        dispatch
-    }
-
-    /// Sends what waits, as far as links have room.
-    fn flush(&mut self) {
-        for (index, link) in self.links.iter_mut().enumerate() {
-            if !link.receives() {
-                continue;
-            }
-            let Some(connection) = &link.connection else { continue };
-            while link.unacknowledged < DELIVER_WINDOW
-                && let Some(dispatch) = self.waiting.pop_front()
-            {
-                let sequence_number = connection.next_sequence_number();
-                let mut octets = BytesMut::new();
-                self.dispatches[dispatch.0].encode(CommandId::DELIVER_SM, sequence_number, &mut octets);
-                self.unacknowledged.insert((index, sequence_number), dispatch);
-                link.unacknowledged += 1;
-                connection.write(octets.freeze());
-            }
-        }
-    }
-
-    fn acknowledged(&mut self, link: usize, sequence_number: u32, status: CommandStatus) -> Option<Dispatch> {
-        let dispatch = self.unacknowledged.remove(&(link, sequence_number))?;
-        self.links[link].unacknowledged -= 1;
-        self.first_answers.entry(dispatch).or_insert(status);
-        self.flush();
-        (status == CommandStatus::ESME_RX_T_APPN).then_some(dispatch)
-    }
-
-    fn lost(&mut self, link: usize) {
-        self.links[link].drop_connection();
-        self.links[link].unacknowledged = 0;
-        let mut again = self.unacknowledged.extract_if(|(on, _), _| *on == link).collect::<Vec<_>>();
-        again.sort_unstable_by_key(|((_, sequence_number), _)| std::cmp::Reverse(*sequence_number));
-        again.into_iter().for_each(|(_, dispatch)| self.waiting.push_front(dispatch));
-        self.flush();
-    }
-}
-
-/// One link's side of the desk.
-struct Counter {
-    desk: Arc<Desk>,
-    link: usize,
-}
-
-impl Conduct for Counter {
-    fn received(&mut self, frame: Frame, replies: &mut BytesMut) -> Option<Frame> {
-        let number = frame.header.sequence_number;
-        let again = self.desk.change(|state| {
-            match Pdu::decode(&frame) {
-                Ok(Pdu::Bind(kind, bind)) => state.bind(self.link, kind, bind, number),
-                Ok(Pdu::SubmitSm(_)) => state.submit(self.link, &frame),
-                Ok(Pdu::EnquireLink) if state.ignores_enquire_links => {}
-                Ok(Pdu::EnquireLink) => answer_header(&frame, CommandStatus::ESME_ROK, replies),
-                Ok(Pdu::Unbind) => {
-                    answer_header(&frame, CommandStatus::ESME_ROK, replies);
-                    state.unbinds += 1;
-                    state.links[self.link].bound = None;
-                }
-                Ok(Pdu::UnbindResp) => state.links[self.link].drop_connection(),
-                Ok(Pdu::DeliverSmResp(_) | Pdu::GenericNack) => {
-                    return state.acknowledged(self.link, number, frame.header.command_status);
-                }
-                Ok(Pdu::EnquireLinkResp) => {}
-                Ok(other) => state.complaint = Some(format!("the node sent an operator {other:?}")),
-                Err(error) => state.complaint = Some(format!("the node sent an operator {frame:?}: {error}")),
-            }
-            None
-        });
-        if let Some(dispatch) = again {
-            let desk = Arc::clone(&self.desk);
-            tokio::spawn(async move {
-                tokio::time::sleep(DELIVER_AGAIN).await;
-                desk.change(|state| {
-                    state.waiting.push_back(dispatch);
-                    state.flush();
-                });
-            });
-        }
-        None
-    }
-
-    fn ended(&mut self) {
-        self.desk.change(|state| state.lost(self.link));
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! This is the only list of them. Whoever gives a key its effect takes it off.
 
-use super::{Config, ReceiptPdu};
+use super::Config;
 
 /// A key that was given and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// Such as `account[0].outbind`.
+    /// Such as `account[0].tlv`.
     pub key: String,
     /// What to expect of it.
     pub note: &'static str,
@@ -24,10 +24,6 @@ impl Config {
                 keys.push(Pending { key, note: LATER });
             }
         };
-        for (index, account) in self.account.iter().enumerate() {
-            add(account.outbind.is_some(), format!("account[{index}].outbind"));
-            add(account.receipt_pdu != ReceiptPdu::DeliverSm, format!("account[{index}].receipt_pdu"));
-        }
         add(self.store.postgres.is_some(), "store.postgres".to_owned());
         add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
         add(self.http.token_file.is_some(), "http.token_file".to_owned());

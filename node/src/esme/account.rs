@@ -98,4 +98,11 @@ impl Account {
         let Some(rate) = &self.rate else { return true };
         rate.lock().unwrap_or_else(PoisonError::into_inner).admit(&sm.fields(), Instant::now())
     }
+
+    /// The same for a request of so many messages. It is let in as one: what it takes beyond the first comes off what
+    /// follows, for a second's worth at most.
+    pub fn take_permits(&self, count: usize) -> bool {
+        let Some(rate) = &self.rate else { return true };
+        rate.lock().unwrap_or_else(PoisonError::into_inner).admit_several(count, Instant::now())
+    }
 }

@@ -1,8 +1,9 @@
-//! A leased message or receipt becomes a deliver_sm.
+//! A leased message or receipt becomes a deliver_sm, or a data_sm for an account that wants those (Q12).
 
 use std::time::Instant;
 
 use smsc_proto::address::Address;
+use smsc_proto::ids::MessageAlias;
 use smsc_proto::message_state::MessageState;
 use smsc_proto::receipt::ReceiptText;
 use smsc_proto::session::{SendError, Session, VERSION_3_4};
@@ -16,6 +17,7 @@ use smsc_store::{Content, LeasedDelivery, Origin};
 use super::account::Account;
 use super::tlv_policy;
 use crate::attempt::Attempt;
+use crate::config::ReceiptPdu;
 
 /// Sends one delivery to the ESME. An error means that nothing was written.
 pub fn deliver(
@@ -46,10 +48,13 @@ pub fn deliver(
                     None => message.short_message = &converted.user_data,
                 }
             }
-            session.send_sm(now, &message, &tlvs, Attempt::new(delivery, now)).map(drop)
+            send(session, account, &message, &tlvs, Attempt::new(delivery, now))
         }
         Content::Receipt { state, error, done } => {
-            let id = delivery.message_id.to_string();
+            let id = match delivery.aliased {
+                true => MessageAlias::of(delivery.message_id).to_string(),
+                false => delivery.message_id.to_string(),
+            };
             let beginning = plain_text(&fields, account.config.alphabet.into());
             let mut text = Vec::with_capacity(160);
             ReceiptText {
@@ -75,7 +80,7 @@ pub fn deliver(
                 (true, MessageState::Delivered | MessageState::Enroute | MessageState::Accepted) => 2,
                 (true, _) => 3,
             };
-            session.send_sm(now, &receipt, &tlvs[..count], Attempt::new(delivery, now)).map(drop)
+            send(session, account, &receipt, &tlvs[..count], Attempt::new(delivery, now))
         }
     }
 }
@@ -88,6 +93,23 @@ fn converted(account: &Account, origin: Origin, message: &SmFields<'_>) -> Optio
     let Origin::Operator(operator) = origin else { return None };
     let rules = account.towards(operator)?;
     convert(message, rules.alphabet, account.config.alphabet.into())
+}
+
+/// By data_sm if the account wants it so and the session knows it (S22).
+fn send(
+    session: &mut Session<Attempt>,
+    account: &Account,
+    sm: &SmFields<'_>,
+    tlvs: &[Tlv<'_>],
+    attempt: Attempt,
+) -> Result<(), SendError> {
+    let sent = match account.config.receipt_pdu {
+        ReceiptPdu::DataSm if session.peer_version() >= VERSION_3_4 => {
+            session.send_data_sm(attempt.sent, sm, tlvs, attempt)
+        }
+        ReceiptPdu::DataSm | ReceiptPdu::DeliverSm => session.send_sm(attempt.sent, sm, tlvs, attempt),
+    };
+    sent.map(drop)
 }
 
 /// An MO message as the operator sent it. Older sessions get no TLVs; a text that came as message_payload then goes as

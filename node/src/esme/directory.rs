@@ -23,6 +23,7 @@ pub struct Directory {
 struct Entry {
     session: Addr<EsmeSession>,
     account: Option<Name>,
+    receives: bool,
 }
 
 impl Directory {
@@ -32,7 +33,7 @@ impl Directory {
 
     /// A connection, not bound yet.
     pub fn connected(&self, holder: Holder, session: Addr<EsmeSession>) {
-        self.entries().insert(holder, Entry { session, account: None });
+        self.entries().insert(holder, Entry { session, account: None, receives: false });
     }
 
     /// Takes one of the account's `binds_max` places for the connection.
@@ -45,6 +46,25 @@ impl Directory {
             entry.account = Some(account);
         }
         Ok(())
+    }
+
+    /// The connection was bound as a receiver or transceiver.
+    pub fn receives(&self, holder: Holder) {
+        if let Some(entry) = self.entries().get_mut(&holder) {
+            entry.receives = true;
+        }
+    }
+
+    /// Whether a receiver or transceiver of the account is bound.
+    pub fn has_receiver(&self, account: Name) -> bool {
+        self.entries().values().any(|entry| entry.receives && entry.account == Some(account))
+    }
+
+    /// The receivers and transceivers of the account.
+    pub fn receivers(&self, account: Name) -> Vec<Addr<EsmeSession>> {
+        let entries = self.entries();
+        let receivers = entries.values().filter(|entry| entry.receives && entry.account == Some(account));
+        receivers.map(|entry| entry.session.clone()).collect()
     }
 
     /// The connection is not bound any more, and will not be again.

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 /// What is to be sent of a message for that operator: one delivery, or one for each part.
 pub fn deliveries(account: &Account, operator: Name, body: &Bytes) -> Result<SmallVec<[NewDelivery; 1]>, Refusal> {
     let outbox = Outbox::Operator(operator);
-    let whole = || smallvec![NewDelivery { outbox, body: None }];
+    let whole = || smallvec![NewDelivery { outbox, body: None, destination: None }];
     let Some((rules, marking)) = account.towards(operator).and_then(|rules| Some((rules, rules.marking?))) else {
         return Ok(whole());
     };
@@ -23,7 +23,7 @@ pub fn deliveries(account: &Account, operator: Name, body: &Bytes) -> Result<Sma
         None => return Ok(whole()),
         Some(pieces) => pieces.map_err(|_| Refusal::TooLong)?,
     };
-    Ok(pieces.iter().map(|piece| NewDelivery { outbox, body: Some(part(&fields, piece)) }).collect())
+    Ok(pieces.iter().map(|piece| NewDelivery { outbox, body: Some(part(&fields, piece)), destination: None }).collect())
 }
 
 /// The body of one part.

@@ -58,6 +58,15 @@ impl Rate {
         admitted
     }
 
+    /// Whether a request of so many messages may come now: as one, of which the rest comes off what follows.
+    pub fn admit_several(&mut self, count: usize, now: Instant) -> bool {
+        let admitted = self.throttle.take(1, now) == 1;
+        if admitted {
+            (1..count).for_each(|_| self.throttle.take_more(now));
+        }
+        admitted
+    }
+
     fn has_room(&mut self, now: Instant) -> bool {
         if self.groups.len() >= GROUPS_MAX {
             self.groups.retain(|_, group| now.saturating_duration_since(group.since) <= GROUP_LIFETIME);

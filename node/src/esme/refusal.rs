@@ -1,4 +1,4 @@
-//! Why we say no to a submit_sm, and the `command_status` that it earns.
+//! Why we say no to a message, and the `command_status` that it earns.
 
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::handle::NoRoute;
@@ -19,8 +19,8 @@ pub enum Refusal {
     /// No route for the destination.
     #[error("no route")]
     NoRoute(CommandStatus),
-    /// Datagram and transaction mode are not offered (S35).
-    #[error("only the default and the store-and-forward mode are offered")]
+    /// Transaction mode is not offered, nor is a datagram that leaves later (S35).
+    #[error("transactions and scheduled datagrams are not offered")]
     ModeNotSupported,
     /// Above 3, at 5.0 above 4 (S37).
     #[error("no such priority")]
@@ -31,8 +31,8 @@ pub enum Refusal {
     /// We keep no canned messages (S37).
     #[error("no such default message")]
     NoDefaultMessage,
-    /// More than 255 parts for an operator that takes parts only (S38).
-    #[error("the message takes more than 255 parts")]
+    /// Over what we keep of one request, or more than 255 parts for an operator that takes parts only (S38).
+    #[error("the message is too long")]
     TooLong,
     /// A TLV that the account must send is missing (S25).
     #[error("a TLV that the account must send is missing")]
@@ -43,6 +43,27 @@ pub enum Refusal {
     /// Not a time, over, before the schedule, or over the account's maximum (S30, S32).
     #[error("validity_period is no time, is over, or is too long")]
     BadValidity,
+    /// A TLV that we act on is not what it must be (S25).
+    #[error("a TLV has the wrong length or value")]
+    BadTlv(CommandStatus),
+    /// A field that does not fit into a submit_sm (S39).
+    #[error("a field does not fit")]
+    Field(CommandStatus),
+    /// More than the version allows (S45).
+    #[error("too many destinations")]
+    TooManyDestinations,
+    /// Distribution lists are not offered (S45).
+    #[error("distribution lists are not offered")]
+    NoLists,
+    /// submit_multi cannot replace (S37).
+    #[error("a submit_multi replaces nothing")]
+    MultiReplace,
+    /// Every one was refused (S45).
+    #[error("none of the destinations was taken")]
+    NoDestination,
+    /// Its sequence_number is that of a request which is not answered yet.
+    #[error("the sequence_number is in use")]
+    SequenceInUse,
     /// The partition's channel or the store is full.
     #[error("the queue is full")]
     QueueFull,
@@ -70,8 +91,13 @@ impl Refusal {
             Self::TlvMissing => CommandStatus::ESME_RMISSINGTLV,
             Self::BadSchedule => CommandStatus::ESME_RINVSCHED,
             Self::BadValidity => CommandStatus::ESME_RINVEXPIRY,
+            Self::BadTlv(status) | Self::Field(status) => status,
+            Self::TooManyDestinations => CommandStatus::ESME_RINVNUMDESTS,
+            Self::NoLists => CommandStatus::ESME_RCNTSUBDL,
+            Self::MultiReplace => CommandStatus::ESME_RINVSUBREP,
+            Self::NoDestination => CommandStatus::ESME_RSUBMITFAIL,
             Self::QueueFull | Self::Store(_) => CommandStatus::ESME_RMSGQFUL,
-            Self::Draining => CommandStatus::ESME_RSYSERR,
+            Self::SequenceInUse | Self::Draining => CommandStatus::ESME_RSYSERR,
         }
     }
 
@@ -89,7 +115,14 @@ impl Refusal {
             | Self::TooLong
             | Self::TlvMissing
             | Self::BadSchedule
-            | Self::BadValidity => "bad_request",
+            | Self::BadValidity
+            | Self::BadTlv(_)
+            | Self::Field(_)
+            | Self::TooManyDestinations
+            | Self::NoLists
+            | Self::MultiReplace
+            | Self::SequenceInUse => "bad_request",
+            Self::NoDestination => "bad_address",
             Self::QueueFull => "queue_full",
             Self::Store(AcceptRefusal::StoreFull | AcceptRefusal::OutboxFull) => "store_full",
             Self::Store(AcceptRefusal::DiskLow) => "disk_low",

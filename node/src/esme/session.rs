@@ -1,24 +1,26 @@
 //! The actor of one connection of an ESME.
 //!
-//! Owns the socket and its [`Session`](smsc_proto::session::Session) value. The store sends it `Accepted`, `Leased`,
-//! `Settled` and `Ring`; the shutdown sends [`Drain`]. Its mailbox is bounded by its credits: one answer per batch that it
+//! Owns the socket and its [`Session`](smsc_proto::session::Session) value. The store sends it `Accepted`, `Found`,
+//! `Cancelled`, `Replaced`, `Leased`, `Settled` and `Ring`; the shutdown sends [`Drain`]. Its mailbox is bounded by its credits: one answer per batch that it
 //! asked for, one ring per partition. When it stops, what it had written without an answer is settled as lost and sent
 //! again; messages that it submitted and that were not answered are kept all the same.
+
+mod requests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
+use bytes::Bytes;
 use smsc_proto::session::{CloseReason, Event, Role, Session, SessionState};
-use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
+use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Outbind, Pdu};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Accepted, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring,
-    Settle, Settled, Settlement,
+    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring, Settle, Settled,
+    Settlement,
 };
 
 use super::account::Account;
@@ -26,8 +28,8 @@ use super::bind::{self, Decision, Verdict};
 use super::deliver::deliver;
 use super::entrance::Client;
 use super::listener::Place;
+use super::pending::PendingRequests;
 use super::refusal::Refusal;
-use super::submit::{Submitter, admit};
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
 use crate::puller::{NextPull, Puller};
@@ -44,9 +46,12 @@ pub struct EsmeSession {
     bound: Option<Bound>,
     submits: ByPartition<NewMessage>,
     outcomes: ByPartition<Settlement>,
+    pending: PendingRequests,
     // When the batches left that the store has not answered yet.
     asked: VecDeque<Instant>,
     draining: bool,
+    // The account that was called by outbind: nobody else may bind here.
+    called: Option<Arc<Account>>,
     // UTC at the beginning of this turn.
     utc: Timestamp,
     // What its TLS certificate calls it.
@@ -64,6 +69,16 @@ struct Bound {
     metrics: SessionMetrics,
 }
 
+/// A subscriber can be reached again, and this account wished to know.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Alert {
+    /// What is to be sent.
+    pub alert: AlertNotification,
+    /// Who may be told instead, if this session cannot.
+    pub others: Vec<Addr<EsmeSession>>,
+}
+
 /// A hash was computed: the bind can be answered.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -76,6 +91,28 @@ struct BindDecided {
 impl EsmeSession {
     /// Starts the actor on the current thread for a connection whose TLS handshake is done.
     pub fn start_on(services: Arc<Services>, client: Client, place: Place, listener: ListenerMetrics) {
+        Self::new(services, client, place, listener).start();
+    }
+
+    /// The same for a connection that we have made: says outbind, and lets that account bind (S18).
+    ///
+    /// Our password stays empty: what it could be, the account's own, is not for whoever answers at that address.
+    pub fn call_on(
+        services: Arc<Services>,
+        client: Client,
+        place: Place,
+        listener: ListenerMetrics,
+        account: Arc<Account>,
+    ) {
+        let system_id = services.config.session_options(Role::Mc).system_id.into();
+        let mut session = Self::new(services, client, place, listener);
+        session.called = Some(account);
+        if session.wire.session.tell(&Pdu::Outbind(Outbind { system_id, password: Bytes::new() })).is_ok() {
+            session.start();
+        }
+    }
+
+    fn new(services: Arc<Services>, client: Client, place: Place, listener: ListenerMetrics) -> Self {
         let Client { socket, peer, since, certificate_names } = client;
         let session = Session::new(services.config.session_options(Role::Mc), since);
         let options = WireOptions {
@@ -89,15 +126,16 @@ impl EsmeSession {
             bound: None,
             submits: ByPartition::default(),
             outcomes: ByPartition::default(),
+            pending: PendingRequests::default(),
             asked: VecDeque::new(),
             draining: false,
+            called: None,
             utc: services.now(),
             certificate_names,
             listener,
             services,
             _place: place,
         }
-        .start();
     }
 
     fn handle_event(&mut self, now: Instant, event: Event<Attempt>, ctx: &mut Context<Self>) {
@@ -105,7 +143,7 @@ impl EsmeSession {
             Event::BindRequested { kind, bind, sequence_number } => {
                 self.handle_bind(now, kind, &bind, sequence_number, ctx);
             }
-            Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu),
+            Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, pdu, ctx),
             Event::Response { mark, status, pdu: _ } => self.respond_to(mark, status, false),
             Event::LateResponse { mark, status, pdu: _ } => self.respond_to(mark, status, true),
             Event::Unanswered { mark } => {
@@ -129,6 +167,10 @@ impl EsmeSession {
     ) {
         if self.draining {
             self.refuse_bind(now, kind, None, sequence_number, CommandStatus::ESME_RBINDFAIL, true);
+            return;
+        }
+        if self.called.as_ref().is_some_and(|called| *called.config.system_id.as_bytes() != bind.system_id[..]) {
+            self.refuse_bind(now, kind, None, sequence_number, CommandStatus::ESME_RINVSYSID, true);
             return;
         }
         match bind::decide(&self.services, self.wire.peer.ip(), &self.certificate_names, bind) {
@@ -177,6 +219,7 @@ impl EsmeSession {
         let rest = self.services.rest();
         let puller = (kind != BindKind::Transmitter).then(|| Puller::new(account.config.deliver_window, rest));
         if puller.is_some() {
+            self.services.directory.receives(self.holder);
             let outbox = Outbox::Account(account.name);
             let ring = ctx.address().recipient();
             self.services.store.register(Register { outbox, holder: self.holder, ring });
@@ -198,46 +241,6 @@ impl EsmeSession {
         self.wire.session.refuse_bind(now, sequence_number, status, close);
     }
 
-    fn handle_request(&mut self, sequence_number: u32, pdu: Pdu) {
-        match pdu {
-            Pdu::SubmitSm(sm) => {
-                if let Err(refusal) = self.submit(sequence_number, &sm) {
-                    self.refuse_submit(sequence_number, refusal);
-                }
-            }
-            // Known, allowed in this state, and not offered yet (S4).
-            _ => self.wire.session.nack(sequence_number, CommandStatus::ESME_RINVCMDID),
-        }
-    }
-
-    fn submit(&mut self, sequence_number: u32, sm: &SmBody) -> Result<(), Refusal> {
-        // The session core lets nobody submit who is not bound.
-        let Some(bound) = &self.bound else { return Err(Refusal::Draining) };
-        if self.draining {
-            return Err(Refusal::Draining);
-        }
-        if !bound.account.admits(sm) {
-            return Err(Refusal::Throttled);
-        }
-        let submitter = Submitter {
-            interface_version: self.wire.session.peer_version(),
-            peer: self.wire.peer.ip(),
-            bind: bound.kind,
-        };
-        let routes = self.services.router.snapshot();
-        let message = admit(&bound.account, submitter, &routes, self.utc, sequence_number, sm)?;
-        let partition = self.services.store.partition_for(message.destination);
-        self.submits.push(partition, message);
-        Ok(())
-    }
-
-    fn refuse_submit(&mut self, sequence_number: u32, refusal: Refusal) {
-        if let Some(bound) = &self.bound {
-            bound.metrics.rejected(refusal.reason());
-        }
-        self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, refusal.status(), b"");
-    }
-
     fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, late: bool) {
         let outcome = outcome_of(status, self.services.offer_again.next(attempt.number, self.utc));
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
@@ -253,22 +256,20 @@ impl EsmeSession {
     /// Hands over what one turn has gathered: one message per partition.
     fn flush(&mut self, now: Instant, ctx: &mut Context<Self>) {
         let store = &self.services.store;
+        let mut full = Vec::new();
         for (partition, items) in self.submits.take() {
             let accept = Accept { reply: ctx.address().recipient(), items };
             if let Err(refused) = store.accept(partition, accept).inspect(|()| self.asked.push_back(now)) {
-                for message in refused.items {
-                    let status = Refusal::QueueFull.status();
-                    self.wire.session.respond(message.tag, CommandId::SUBMIT_SM, status, b"");
-                    if let Some(bound) = &self.bound {
-                        bound.metrics.rejected(Refusal::QueueFull.reason());
-                    }
-                }
+                full.extend(refused.items.into_iter().map(|message| message.tag));
             }
         }
         let over = self.wire.session.state() == SessionState::Closed;
         for (partition, items) in self.outcomes.take() {
             let reply = (!over).then(|| ctx.address().recipient());
             store.settle(partition, Settle { holder: self.holder, items, reply });
+        }
+        for sequence_number in full {
+            self.refuse_kept(sequence_number, Refusal::QueueFull);
         }
     }
 
@@ -366,31 +367,6 @@ impl Handler<BindDecided> for EsmeSession {
     }
 }
 
-impl Handler<Accepted> for EsmeSession {
-    type Result = ();
-
-    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
-        let mut count = 0;
-        let mut digits = itoa::Buffer::new();
-        for (sequence_number, result) in accepted.items {
-            match result {
-                Ok(message_id) => {
-                    count += 1;
-                    let id = digits.format(message_id.as_u64()).as_bytes();
-                    self.wire.session.respond(sequence_number, CommandId::SUBMIT_SM, CommandStatus::ESME_ROK, id);
-                }
-                Err(refusal) => self.refuse_submit(sequence_number, refusal.into()),
-            }
-        }
-        if let Some(bound) = &self.bound {
-            bound.metrics.accepted(count);
-            if let Some(asked) = self.asked.pop_front() {
-                bound.metrics.answered(asked.elapsed());
-            }
-        }
-    }
-}
-
 impl Handler<Ring> for EsmeSession {
     type Result = ();
 
@@ -421,6 +397,20 @@ impl Handler<Leased> for EsmeSession {
                 let outcome = unsent(&self.wire.session, error);
                 self.settle(Attempt::new(&delivery, now), outcome);
             }
+        }
+    }
+}
+
+impl Handler<Alert> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, alert: Alert, _: &mut Context<Self>) {
+        let Alert { alert, mut others } = alert;
+        let told = self.wire.session.tell(&Pdu::AlertNotification(alert.clone()));
+        if told.is_err()
+            && let Some(next) = others.pop()
+        {
+            next.do_send(Alert { alert, others });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A deliver_sm from an operator becomes a receipt or an MO message to keep. Pure.
+//! A deliver_sm or data_sm from an operator becomes a receipt or an MO message to keep. Pure.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use smsc_router::mobile_originated::{account_of, parked};
 use smsc_router::number::normalise;
 use smsc_router::receipt::operator_receipt;
 use smsc_store::handle::address_hash;
-use smsc_store::{NewDelivery, NewMessage, OperatorReceipt, Origin, Outbox, Peer, ReceiptRequest};
+use smsc_store::{Fingerprint, NewDelivery, NewMessage, OperatorReceipt, Origin, Outbox, Peer, ReceiptRequest};
 
 use super::profile::Profile;
 use crate::config::MoNoRoute;
@@ -26,7 +26,7 @@ pub enum Delivered {
     Message(NewMessage),
 }
 
-/// Reads a deliver_sm; an error is the status that it earns. Nothing is ever acknowledged and dropped (S53, Q22).
+/// Reads it; an error is the status that it earns. Nothing is ever acknowledged and dropped (S53, Q22).
 pub fn read(
     services: &Services,
     profile: &Profile,
@@ -76,7 +76,10 @@ fn mobile_originated(
         expires: now.plus(lifetime),
         receipts: ReceiptRequest::default(),
         destination: destination_hash(&fields.destination),
-        deliveries: smallvec![NewDelivery { outbox, body: None }],
+        fingerprint: Fingerprint::default(),
+        aliased: false,
+        replaces: false,
+        deliveries: smallvec![NewDelivery { outbox, body: None, destination: None }],
         peer: Peer { address: peer, bind: BindKind::Transceiver },
     })
 }

@@ -7,6 +7,7 @@
 //! connection. When it stops, what was written and not answered has been settled as lost: the store sends it again (at
 //! most one window) and never forgets it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use smsc_proto::ids::PartitionId;
 use smsc_proto::session::{CloseReason, Event, Role, SendError, Session, SessionState, VERSION_3_4};
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu};
+use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::messages::LinkChanged;
 use smsc_router::throttle::Throttle;
@@ -57,6 +58,8 @@ pub struct OperatorSession {
     draining: bool,
     receipts: Vec<OperatorReceipt>,
     messages: ByPartition<NewMessage>,
+    // Deliveries that came as data_sm and are not answered yet; as many as the peer may leave unanswered.
+    data_requests: HashSet<u32>,
     outcomes: ByPartition<Settlement>,
 }
 
@@ -97,6 +100,7 @@ impl OperatorSession {
             draining: false,
             receipts: Vec::new(),
             messages: ByPartition::default(),
+            data_requests: HashSet::new(),
             outcomes: ByPartition::default(),
         };
         Ok(session.start())
@@ -149,13 +153,40 @@ impl OperatorSession {
     }
 
     fn handle_request(&mut self, sequence_number: u32, pdu: &Pdu) {
-        let Pdu::DeliverSm(sm) = pdu else {
-            // alert_notification and outbind ask for no answer; everything else is not offered yet (S4).
-            if !matches!(pdu, Pdu::AlertNotification(_) | Pdu::Outbind(_)) {
-                self.wire.session.nack(sequence_number, CommandStatus::ESME_RINVCMDID);
-            }
-            return;
+        match pdu {
+            Pdu::DeliverSm(sm) => self.take_delivery(sequence_number, sm),
+            Pdu::DataSm(body) => match body.to_sm_body() {
+                Ok(_) if self.data_requests.contains(&sequence_number) => {
+                    // Two answers would be mixed up: it shall come again under a number of its own.
+                    let status = CommandStatus::ESME_RX_T_APPN;
+                    self.wire.session.respond(sequence_number, CommandId::DATA_SM, status, b"");
+                }
+                Ok(sm) => {
+                    self.data_requests.insert(sequence_number);
+                    self.take_delivery(sequence_number, &sm);
+                }
+                Err(error) => {
+                    self.wire.session.respond(sequence_number, CommandId::DATA_SM, error.status, b"");
+                }
+            },
+            Pdu::AlertNotification(alert) => self.services.forward_alert(self.profile.name, alert),
+            // It asks for a bind, which there is.
+            Pdu::Outbind(_) => {}
+            // Nothing that an ESME offers (S4).
+            _ => self.wire.session.nack(sequence_number, CommandStatus::ESME_RINVCMDID),
+        }
+    }
+
+    /// Answers a deliver_sm or data_sm.
+    fn respond(&mut self, sequence_number: u32, status: CommandStatus) {
+        let command = match self.data_requests.remove(&sequence_number) {
+            true => CommandId::DATA_SM,
+            false => CommandId::DELIVER_SM,
         };
+        self.wire.session.respond(sequence_number, command, status, b"");
+    }
+
+    fn take_delivery(&mut self, sequence_number: u32, sm: &SmBody) {
         let peer = self.wire.peer.ip();
         match deliver::read(&self.services, &self.profile, peer, sequence_number, self.utc, sm) {
             Ok(Delivered::Receipt(receipt)) => self.receipts.push(receipt),
@@ -164,8 +195,8 @@ impl OperatorSession {
                 self.messages.push(partition, message);
             }
             Err(status) => {
-                tracing::warn!(event = "link.deliver", link = %self.profile.name, status = status.name(), "deliver_sm not taken");
-                self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+                tracing::warn!(event = "link.deliver", link = %self.profile.name, status = status.name(), "a delivery is not taken");
+                self.respond(sequence_number, status);
             }
         }
     }
@@ -214,13 +245,11 @@ impl OperatorSession {
     /// Hands over what one turn has gathered: one message per partition and kind.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let store = &self.services.store;
+        let mut full = Vec::new();
         for (partition, items) in self.messages.take() {
             let accept = Accept { reply: ctx.address().recipient(), items };
             if let Err(refused) = store.accept(partition, accept) {
-                for message in refused.items {
-                    let status = CommandStatus::ESME_RX_T_APPN;
-                    self.wire.session.respond(message.tag, CommandId::DELIVER_SM, status, b"");
-                }
+                full.extend(refused.items.into_iter().map(|message| message.tag));
             }
         }
         if !self.receipts.is_empty() {
@@ -231,6 +260,9 @@ impl OperatorSession {
         for (partition, items) in self.outcomes.take() {
             let reply = (!over).then(|| ctx.address().recipient());
             store.settle(partition, Settle { holder: self.holder, items, reply });
+        }
+        for sequence_number in full {
+            self.respond(sequence_number, CommandStatus::ESME_RX_T_APPN);
         }
     }
 
@@ -378,7 +410,7 @@ impl Handler<Accepted> for OperatorSession {
     fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
         for (sequence_number, result) in accepted.items {
             let status = if result.is_ok() { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RX_T_APPN };
-            self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+            self.respond(sequence_number, status);
         }
     }
 }
@@ -389,7 +421,7 @@ impl Handler<ReceiptsRecorded> for OperatorSession {
     fn handle(&mut self, recorded: ReceiptsRecorded, _: &mut Context<Self>) {
         for (sequence_number, kept) in recorded.items {
             let status = if kept { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RX_T_APPN };
-            self.wire.session.respond(sequence_number, CommandId::DELIVER_SM, status, b"");
+            self.respond(sequence_number, status);
         }
     }
 }

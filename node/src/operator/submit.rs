@@ -5,7 +5,9 @@ use std::time::Instant;
 use smsc_proto::address::Address;
 use smsc_proto::session::{SendError, Session};
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Pdu, SmFields};
+use smsc_proto::smpp::esm_class::{EsmClass, MessagingMode};
+use smsc_proto::smpp::pdu::{OwnedAddress, Pdu, SmFields};
+use smsc_proto::smpp::tlv::tag;
 use smsc_proto::text::DefaultAlphabet;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::number::normalise;
@@ -14,14 +16,20 @@ use smsc_store::{LeasedDelivery, Name, Origin, Outbox, Outcome};
 
 use super::profile::Profile;
 use super::shape::natural;
+use crate::alerts::{Wish, subscriber};
 use crate::attempt::Attempt;
 use crate::services::Services;
+
+/// The bits of registered_delivery that are not about the final state: SME acknowledgements and intermediate
+/// notifications.
+const FOR_OTHERS: u8 = 0b1_1100;
 
 /// Sends one message to the operator. An error means that nothing was written.
 ///
 /// Numbers go out normalised, in international form; we always ask for receipts where the operator has them, since the
-/// final state is ours to know whether the ESME asked or not. Times are ours to keep: the message leaves when it is
-/// due, so it carries no schedule.
+/// final state is ours to know whether the ESME asked or not. Only a datagram has none (S35). What else the ESME asked
+/// for passes: acknowledgements of the handset, intermediate notifications (S36). Times are ours to keep: the message
+/// leaves when it is due, so it carries no schedule.
 pub fn submit(
     services: &Services,
     profile: &Profile,
@@ -44,18 +52,28 @@ pub fn submit(
         Origin::Account(name) if fields.source.is_empty() => default_source(services, name),
         Origin::Account(_) | Origin::Operator(_) => fields.source,
     };
+    let datagram = EsmClass(fields.esm_class).mode() == MessagingMode::Datagram;
+    let receipt_asked = profile.receipts_expected() && !datagram;
+    let registered_delivery = match datagram {
+        true => 0,
+        false => u8::from(receipt_asked) | fields.registered_delivery & FOR_OTHERS,
+    };
+    if let (Ok(Some(1)), Origin::Account(account)) = (fields.tlvs.get_u8(tag::SET_DPF), delivery.origin) {
+        let wish = Wish { account, esme: OwnedAddress::copy_of(fields.source) };
+        services.alerts.wish(profile.name, subscriber(&fields.destination), wish);
+    }
     let message = SmFields {
         source,
         destination,
         schedule_delivery_time: b"",
         validity_period: b"",
-        registered_delivery: u8::from(profile.receipts_expected()),
+        registered_delivery,
         replace_if_present: 0,
         ..fields
     };
     let from = alphabet_of(services, profile, delivery.origin);
-    let attempt =
-        Attempt { next: next_operator(services, profile, delivery.origin, &fields), ..Attempt::new(delivery, now) };
+    let next = next_operator(services, profile, delivery.origin, &fields);
+    let attempt = Attempt { receipt_asked, next, ..Attempt::new(delivery, now) };
     profile.shape.apply(&message, from, |message, tlvs| session.send_sm(now, message, tlvs, attempt).map(drop))
 }
 
@@ -101,7 +119,7 @@ pub fn outcome(
                 Some(_) | None => b"",
             };
             let operator_message_id = profile.ids.response(id);
-            (Outcome::Sent { operator_message_id, receipt_expected: profile.receipts_expected() }, false)
+            (Outcome::Sent { operator_message_id, receipt_expected: attempt.receipt_asked }, false)
         }
         Meaning::Next => match attempt.next {
             Some(next) => (Outcome::Elsewhere { outbox: Outbox::Operator(next), status }, false),

@@ -9,7 +9,7 @@ use super::{SendError, VERSION_3_4};
 use crate::smpp::command_id::CommandId;
 use crate::smpp::command_status::CommandStatus;
 use crate::smpp::pdu::{BindKind, Pdu, SmFields};
-use crate::smpp::tlv::{Tlv, Tlvs};
+use crate::smpp::tlv::{Tlv, Tlvs, tag};
 
 impl<T: Clone> Session<T> {
     /// Sends submit_sm (as ESME) or deliver_sm (as MC), written straight into the output.
@@ -24,19 +24,46 @@ impl<T: Clone> Session<T> {
         self.send_fields(now, command, sm, more, mark)
     }
 
-    /// Sends any other request of ours, or a PDU without response: outbind or alert_notification, whose mark is dropped.
+    /// Sends the same message as data_sm, whose text is always a message_payload. A peer without TLVs cannot be sent one
+    /// ([`SendError::WrongState`], S22).
+    pub fn send_data_sm(
+        &mut self,
+        now: Instant,
+        sm: &SmFields<'_>,
+        more: &[Tlv<'_>],
+        mark: T,
+    ) -> Result<u32, SendError> {
+        if sm.short_message.is_empty() || sm.tlvs.get(tag::MESSAGE_PAYLOAD).is_some() {
+            return self.write_fields(now, CommandId::DATA_SM, sm, more, mark);
+        }
+        let payload = Tlv { tag: tag::MESSAGE_PAYLOAD, value: sm.short_message };
+        self.write_fields(now, CommandId::DATA_SM, sm, &[more, &[payload]].concat(), mark)
+    }
+
+    /// Sends any other request of ours, or a PDU without response, whose mark is dropped: see [`tell`](Self::tell).
     /// bind, unbind and enquire_link are the session's own, and are refused here.
     pub fn send(&mut self, now: Instant, pdu: &Pdu, mark: T) -> Result<u32, SendError> {
         let command = pdu.command_id();
         if let Pdu::SubmitSm(sm) | Pdu::DeliverSm(sm) = pdu {
             return self.send_fields(now, command, &sm.fields(), &[], mark);
         }
-        let sequence_number = if command.has_response() {
-            self.register(now, command, mark)?
-        } else {
-            self.may_send(command)?;
-            self.window.next_sequence()
-        };
+        if !command.has_response() {
+            return self.tell(pdu);
+        }
+        let sequence_number = self.register(now, command, mark)?;
+        self.counters.pdu(Direction::Out, command, CommandStatus::ESME_ROK);
+        pdu.encode(CommandStatus::ESME_ROK, sequence_number, &mut self.output);
+        Ok(sequence_number)
+    }
+
+    /// Sends what has no response: outbind or alert_notification.
+    pub fn tell(&mut self, pdu: &Pdu) -> Result<u32, SendError> {
+        let command = pdu.command_id();
+        if command.has_response() {
+            return Err(SendError::WrongState);
+        }
+        self.may_send(command)?;
+        let sequence_number = self.window.next_sequence();
         if command == CommandId::OUTBIND {
             self.state = SessionState::Outbound;
         }

@@ -100,7 +100,14 @@ impl Bind {
                 expires,
                 receipts: ReceiptRequest(1),
                 destination: self.next,
-                deliveries: smallvec![NewDelivery { outbox: Outbox::Operator(operator()), body: None }],
+                fingerprint: Fingerprint::default(),
+                aliased: false,
+                replaces: false,
+                deliveries: smallvec![NewDelivery {
+                    outbox: Outbox::Operator(operator()),
+                    body: None,
+                    destination: None
+                }],
                 peer: Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), bind: BindKind::Transceiver },
             }
         });

@@ -7,6 +7,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 
 use super::{BodyOctets, DECIMAL_ID, Entry, NO_ID, OperatorIds, TEXT_ID, origin_name, outbox_name};
+use crate::fingerprint::Fingerprint;
 use crate::messages::{Origin, Outbox, Peer};
 use crate::name::Name;
 use crate::record::RecordWriter;
@@ -131,7 +132,15 @@ impl<'w> Out<'w> {
         self.time(entry.due);
         self.time(entry.expires);
         self.raw(&entry.destination.to_le_bytes());
+        self.fingerprint(entry.fingerprint);
+        self.octet(entry.marks.0);
         self.peer(entry.peer);
+    }
+
+    pub(super) fn fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.raw(&fingerprint.source.to_le_bytes());
+        self.raw(&fingerprint.service.to_le_bytes());
+        self.octet(fingerprint.plan);
     }
 
     pub(super) fn body(&mut self, body: BodyOctets<'_>) {

@@ -12,6 +12,19 @@ use crate::record::{Base, NUMBERS_END};
 /// A body of more octets than any PDU has room for is damage, not a reason to ask for memory.
 const BODY_SIZE_MAX: u64 = 16 << 20;
 
+/// Which version wrote a base.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    One,
+    Two,
+}
+
+impl Form {
+    const fn of(first: bool) -> Self {
+        if first { Self::One } else { Self::Two }
+    }
+}
+
 /// Reads the events of one record.
 pub(crate) struct EventReader<'n, 'a> {
     record: RecordNumber,
@@ -54,7 +67,10 @@ impl<'n, 'a> EventReader<'n, 'a> {
     pub(crate) fn read(&mut self) -> Result<Event<'a>, StoreError> {
         let kind = self.octet()?;
         Ok(match kind {
-            ACCEPTED => Event::Accepted { slot: self.slot()?, entry: self.entry()?, body: self.body()? },
+            ACCEPTED | ACCEPTED_1 => {
+                let form = Form::of(kind == ACCEPTED_1);
+                Event::Accepted { slot: self.slot()?, entry: self.entry(form)?, body: self.body()? }
+            }
             BODY_PART => Event::BodyPart { slot: self.slot()?, part: self.octets()? },
             SENT => Event::Sent {
                 slot: self.slot()?,
@@ -82,22 +98,9 @@ impl<'n, 'a> EventReader<'n, 'a> {
                 receipt_expires: self.time()?,
                 parked: self.number()?.checked_sub(1),
             },
-            RETAINED => Event::Retained {
+            RETAINED | RETAINED_1 => Event::Retained {
                 slot: self.slot()?,
-                summary: Summary {
-                    tick: self.tick()?,
-                    accepted: self.time()?,
-                    origin: self.origin()?,
-                    outbox: self.outbox()?,
-                    state: self.state()?,
-                    error: self.array()?,
-                    done: self.time()?,
-                    retained: self.time()?,
-                    attempts: self.attempts()?,
-                    destination: u64::from_le_bytes(self.array()?),
-                    worth: self.worth()?,
-                    ids: self.ids()?,
-                },
+                summary: self.summary(Form::of(kind == RETAINED_1))?,
                 parked: self.number()?.checked_sub(1),
             },
             PARKED => Event::Parked {
@@ -114,8 +117,19 @@ impl<'n, 'a> EventReader<'n, 'a> {
             },
             PARKED_ENDS => Event::ParkedEnds { number: self.parked_number()? },
             REROUTED => Event::Rerouted { slot: self.slot()?, outbox: self.outbox()? },
-            KEEP => {
-                let (slot, entry, flags) = (self.slot()?, self.entry()?, self.octet()?);
+            REPLACED => Event::Replaced {
+                slot: self.slot()?,
+                due: self.time()?,
+                expires: self.time()?,
+                receipts: ReceiptRequest(self.octet()?),
+                text: {
+                    let payload = self.octet()? != 0;
+                    TextOctets { octets: self.octets()?, payload }
+                },
+            },
+            KEEP | KEEP_1 => {
+                let form = Form::of(kind == KEEP_1);
+                let (slot, entry, flags) = (self.slot()?, self.entry(form)?, self.octet()?);
                 let progress = Progress {
                     enroute: flags & 1 != 0,
                     taken: flags & 2 != 0,
@@ -273,7 +287,7 @@ impl<'n, 'a> EventReader<'n, 'a> {
         Ok(Peer { address, bind })
     }
 
-    fn entry(&mut self) -> Result<Entry, StoreError> {
+    fn entry(&mut self, form: Form) -> Result<Entry, StoreError> {
         Ok(Entry {
             tick: self.tick()?,
             accepted: self.time()?,
@@ -284,7 +298,46 @@ impl<'n, 'a> EventReader<'n, 'a> {
             due: self.time()?,
             expires: self.time()?,
             destination: u64::from_le_bytes(self.array()?),
+            fingerprint: self.fingerprint(form)?,
+            marks: self.marks(form)?,
             peer: self.peer()?,
+        })
+    }
+
+    fn summary(&mut self, form: Form) -> Result<Summary, StoreError> {
+        Ok(Summary {
+            tick: self.tick()?,
+            accepted: self.time()?,
+            origin: self.origin()?,
+            outbox: self.outbox()?,
+            state: self.state()?,
+            error: self.array()?,
+            done: self.time()?,
+            retained: self.time()?,
+            attempts: self.attempts()?,
+            destination: u64::from_le_bytes(self.array()?),
+            fingerprint: self.fingerprint(form)?,
+            marks: self.marks(form)?,
+            worth: self.worth()?,
+            ids: self.ids()?,
+        })
+    }
+
+    fn fingerprint(&mut self, form: Form) -> Result<Fingerprint, StoreError> {
+        Ok(match form {
+            Form::One => Fingerprint::default(),
+            Form::Two => Fingerprint {
+                source: u32::from_le_bytes(self.array()?),
+                service: u16::from_le_bytes(self.array()?),
+                plan: self.octet()?,
+            },
+        })
+    }
+
+    fn marks(&mut self, form: Form) -> Result<Marks, StoreError> {
+        Ok(match form {
+            Form::One => Marks::default(),
+            Form::Two => Marks(self.octet()?),
         })
     }
 

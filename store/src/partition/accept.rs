@@ -7,7 +7,7 @@ use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
 
 use super::batch::Answer;
-use super::delivery::{Body, Delivery, OperatorId};
+use super::delivery::{Body, Delivery, Marks, OperatorId};
 use super::{Batch, Partition};
 use crate::event::{BodyOctets, Entry, Event};
 use crate::journal::RecordNumber;
@@ -66,7 +66,11 @@ impl Partition {
     }
 
     fn accept_message(&mut self, now: Timestamp, message: NewMessage, batch: &mut Batch) -> MessageId {
-        let tick = self.ids.next_tick(now);
+        if message.replaces {
+            self.withdraw_replaced(now, &message, batch);
+        }
+        let tick = self.next_tick(now, message.aliased);
+        let marks = Marks::new(message.aliased);
         let origin = self.origin_index(message.origin);
         let mut shared: Option<Shared> = None;
         for delivery in message.deliveries {
@@ -81,7 +85,9 @@ impl Partition {
                 // The order in an outbox is that of arrival here: senders' clocks differ by a millisecond or two.
                 due: message.due.max(now),
                 expires: message.expires,
-                destination: message.destination,
+                destination: delivery.destination.unwrap_or(message.destination),
+                fingerprint: message.fingerprint,
+                marks,
                 peer: message.peer,
             };
             let slot = self.slab.next_slot();
@@ -115,6 +121,7 @@ impl Partition {
                 record,
                 body: Body::Memory(body),
                 operator_id: OperatorId::None,
+                fingerprint: entry.fingerprint,
                 octets,
                 number: 1,
                 outbox,
@@ -127,11 +134,16 @@ impl Partition {
                 state: MessageState::Enroute,
                 receipts: entry.receipts,
                 taken: false,
+                marks,
                 error: NO_ERROR,
                 asked: false,
             };
             self.outboxes.enter(&delivery);
+            self.addresses.insert(slot, &delivery);
             self.slab.push(delivery);
+            if message.aliased {
+                self.remember_alias(slot);
+            }
             self.slab.wake_at(slot, entry.expires);
             batch.staged.push((slot, 1));
         }

@@ -37,6 +37,8 @@ pub(super) enum Answer {
     Receipts(Recipient<ReceiptsRecorded>, ReceiptsRecorded),
     Rerouted(Recipient<Rerouted>, Rerouted),
     Found(Recipient<Found>, Found),
+    Cancelled(Recipient<Cancelled>, Cancelled),
+    Replaced(Recipient<Replaced>, Replaced),
 }
 
 impl Answer {
@@ -49,6 +51,8 @@ impl Answer {
             Self::Receipts(to, answer) => to.do_send(answer),
             Self::Rerouted(to, answer) => to.do_send(answer),
             Self::Found(to, answer) => to.do_send(answer),
+            Self::Cancelled(to, answer) => to.do_send(answer),
+            Self::Replaced(to, answer) => to.do_send(answer),
         }
     }
 }

@@ -7,9 +7,6 @@
 //! A body that is not in memory is taken from the record at hand. One that goes over several records is read back first;
 //! the cleaner waits for it.
 
-use std::net::Ipv4Addr;
-
-use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 
 use super::delivery::Body;
@@ -18,7 +15,6 @@ use crate::error::StoreError;
 use crate::event::{BodyOctets, Entry, Event, EventReader, Progress};
 use crate::journal::RecordNumber;
 use crate::lifecycle::Stage;
-use crate::messages::Peer;
 use crate::name::Name;
 use crate::record::RecordView;
 
@@ -83,7 +79,8 @@ impl Partition {
                 | Event::Unresolved { .. }
                 | Event::Final { .. }
                 | Event::ParkedEnds { .. }
-                | Event::Rerouted { .. } => {}
+                | Event::Rerouted { .. }
+                | Event::Replaced { .. } => {}
             }
         }
         Ok(kept)
@@ -140,10 +137,9 @@ impl Partition {
                 due: delivery.due,
                 expires: delivery.expires,
                 destination: delivery.destination,
-                peer: self
-                    .peers
-                    .get(delivery.peer)
-                    .unwrap_or(Peer { address: Ipv4Addr::UNSPECIFIED.into(), bind: BindKind::Transceiver }),
+                fingerprint: delivery.fingerprint,
+                marks: delivery.marks,
+                peer: self.peers.get_or_unknown(delivery.peer),
             };
             let progress = Progress {
                 enroute: delivery.stage == Stage::Enroute,
@@ -168,6 +164,6 @@ impl Partition {
         self.rebase(slot, record, octets);
         // Its body may have been read back for this only.
         self.rest(slot);
-        Some(octets)
+        Some(octets + self.keep_text(now, slot, batch))
     }
 }

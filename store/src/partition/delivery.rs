@@ -7,6 +7,7 @@ use smsc_proto::message_state::MessageState;
 use smsc_proto::receipt::ReceiptError;
 use smsc_proto::timestamp::Timestamp;
 
+use crate::fingerprint::Fingerprint;
 use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Stage};
 use crate::messages::ReceiptRequest;
@@ -29,6 +30,7 @@ pub(crate) struct Delivery {
     pub(crate) record: RecordNumber,
     pub(crate) body: Body,
     pub(crate) operator_id: OperatorId,
+    pub(crate) fingerprint: Fingerprint,
     /// Octets of journal that it is worth.
     pub(crate) octets: u32,
     /// Rises with every lease and every staging: tells attempts apart.
@@ -48,9 +50,39 @@ pub(crate) struct Delivery {
     pub(crate) receipts: ReceiptRequest,
     /// A late response told that the operator took an earlier attempt than the one on lease.
     pub(crate) taken: bool,
+    pub(crate) marks: Marks,
     pub(crate) error: ReceiptError,
     /// Its body is being read back.
     pub(crate) asked: bool,
+}
+
+/// What else is to be known of a delivery, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(pub(crate) u8);
+
+impl Marks {
+    /// Its sender knows the message by its alias (S23).
+    const ALIASED: u8 = 1;
+    /// An intermediate notification about it was made.
+    const NOTIFIED: u8 = 2;
+
+    /// Of a new message.
+    pub(crate) const fn new(aliased: bool) -> Self {
+        Self(if aliased { Self::ALIASED } else { 0 })
+    }
+
+    pub(crate) const fn aliased(self) -> bool {
+        self.0 & Self::ALIASED != 0
+    }
+
+    pub(crate) const fn notified(self) -> bool {
+        self.0 & Self::NOTIFIED != 0
+    }
+
+    #[must_use]
+    pub(crate) const fn with_notified(self) -> Self {
+        Self(self.0 | Self::NOTIFIED)
+    }
 }
 
 /// A wire body.
@@ -122,6 +154,7 @@ impl Delivery {
             record: 0,
             body: Body::None,
             operator_id: OperatorId::None,
+            fingerprint: Fingerprint { source: 0, service: 0, plan: 0 },
             octets: 0,
             number: 0,
             outbox: 0,
@@ -134,6 +167,7 @@ impl Delivery {
             state: MessageState::Enroute,
             receipts: ReceiptRequest(0),
             taken: false,
+            marks: Marks(0),
             error: NO_ERROR,
             asked: false,
         }
@@ -147,6 +181,22 @@ impl Delivery {
     /// Whether what waits is the receipt, not the message.
     pub(crate) const fn is_receipt(&self) -> bool {
         self.state.is_final()
+    }
+
+    /// Whether it is an intermediate notification: what an account brought does not wait for that account otherwise.
+    pub(crate) const fn is_notice(&self) -> bool {
+        self.outbox == self.origin
+    }
+
+    /// Whether it is a message that may still be sent, leased or not.
+    pub(crate) const fn is_pending(&self) -> bool {
+        self.stage.waits() && !self.is_receipt() && !self.is_notice()
+    }
+
+    /// Whether its sender may still cancel or replace it: it is not with an operator, and never was without a word of
+    /// what became of it (S47, S48).
+    pub(crate) const fn is_withdrawable(&self) -> bool {
+        self.is_pending() && !matches!(self.stage, Stage::Leased) && self.unanswered == 0
     }
 
     /// The outbox where it waits.
@@ -165,8 +215,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delivery_takes_120_octets_beside_its_body() {
-        assert!(size_of::<Delivery>() <= 120, "{}", size_of::<Delivery>());
+    fn a_delivery_takes_128_octets_beside_its_body() {
+        assert!(size_of::<Delivery>() <= 128, "{}", size_of::<Delivery>());
     }
 
     #[test]

@@ -14,17 +14,23 @@
 //! - Bodies beyond `memory_max` are not in memory: [`memory`] says which stay, [`read_back`] brings the others back.
 
 mod accept;
+mod addresses;
 mod batch;
+mod cancel;
 mod cleaning;
 pub(crate) mod delivery;
+mod find;
 mod ledger;
 mod memory;
+mod notice;
 mod outcome;
 mod peers;
 mod pull;
 mod read_back;
 mod read_request;
 mod receipts;
+mod replace;
+mod replacements;
 mod replay;
 mod reroute;
 pub(crate) mod slab;
@@ -37,7 +43,6 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smsc_proto::ids::{OperatorMessageId, PartitionId};
-use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
 
 use crate::event::{BodyOctets, Event};
@@ -50,6 +55,7 @@ use crate::outbox::{Fifo, OutboxIndex, Outboxes};
 use crate::receipt_index::{KeyIndex, ParkedReceipts};
 use crate::record::{HighMarks, OVERHEAD, RecordWriter};
 
+use addresses::AddressIndex;
 use batch::Answer;
 pub use batch::{Batch, Records};
 use delivery::{Body, Delivery};
@@ -61,6 +67,7 @@ use pull::Leases;
 pub use read_back::READS_MAX;
 use read_back::Reads;
 pub use read_request::{ReadBack, ReadRecord, ReadRequest};
+use replacements::Replacements;
 use replay::Replay;
 use slab::Slab;
 pub use stats::{Counters, OutboxStats, PartitionStats};
@@ -77,6 +84,8 @@ pub enum Command {
     Reroute(Reroute),
     Find(Find),
     ReadBack(ReadBack),
+    Cancel(Cancel),
+    Replace(Replace),
 }
 
 /// Receipts that match nothing and are kept, at most: some 100 MB. Beyond it operators are told to try again.
@@ -102,6 +111,10 @@ pub struct Partition {
     aliases: FxHashMap<u64, SmallVec<[(OutboxIndex, OperatorMessageId); 1]>>,
     /// From which outbox a message was re-routed that may have been sent there, and its number then.
     moved_from: FxHashMap<u64, (OutboxIndex, u32)>,
+    /// Messages by the alias that their senders know them by.
+    by_alias: KeyIndex,
+    addresses: AddressIndex,
+    replacements: Replacements,
     parked: ParkedReceipts,
     next_parked: u64,
     /// Retained deliveries, oldest first, and since when.
@@ -155,6 +168,9 @@ impl Partition {
             correlations: KeyIndex::default(),
             aliases: FxHashMap::default(),
             moved_from: FxHashMap::default(),
+            by_alias: KeyIndex::default(),
+            addresses: AddressIndex::default(),
+            replacements: Replacements::default(),
             parked: ParkedReceipts::default(),
             next_parked: 1,
             retained: Fifo::default(),
@@ -208,6 +224,8 @@ impl Partition {
             Command::Reroute(reroute) => self.reroute(now, reroute, batch),
             Command::Find(find) => self.find(find, batch),
             Command::ReadBack(read_back) => self.read_back(read_back),
+            Command::Cancel(cancel) => self.cancel(now, cancel, batch),
+            Command::Replace(replace) => self.replace(now, replace, batch),
         }
     }
 
@@ -260,30 +278,6 @@ impl Partition {
         }
     }
 
-    /// Finds a message.
-    fn find(&mut self, Find { message_id, reply }: Find, batch: &mut Batch) {
-        let slots = if message_id.partition() == self.id { self.slab.with_tick(message_id.tick()) } else { Vec::new() };
-        let deliveries = slots
-            .into_iter()
-            .filter_map(|slot| Some((slot, self.slab.get(slot)?)))
-            .map(|(slot, delivery)| DeliveryStatus {
-                origin: self.origin_of(delivery),
-                state: match (delivery.state, delivery.stage) {
-                    (MessageState::Enroute, Stage::Scheduled) => MessageState::Scheduled,
-                    (state, _) => state,
-                },
-                attempts: u32::from(delivery.attempts),
-                accepted: delivery.accepted,
-                done: delivery.state.is_final().then_some(delivery.done),
-                operator_message_id: delivery
-                    .operator_id
-                    .get()
-                    .or_else(|| self.aliases.get(&slot).and_then(|aliases| aliases.first()).map(|(_, id)| id.clone())),
-            })
-            .collect();
-        batch.answers.push(Answer::Found(reply, Found { message_id, deliveries }));
-    }
-
     fn marks(&self) -> HighMarks {
         HighMarks { tick: self.ids.highest(), slot: self.slab.next_slot(), parked: self.next_parked }
     }
@@ -324,8 +318,12 @@ impl Partition {
     fn change(&mut self, slot: u64, change: impl FnOnce(&mut Delivery)) {
         let Some(delivery) = self.slab.get_mut(slot) else { return };
         self.outboxes.leave(delivery);
+        let was_pending = delivery.is_pending();
         change(delivery);
         self.outboxes.enter(delivery);
+        if was_pending && !delivery.is_pending() {
+            self.addresses.remove(slot, delivery);
+        }
         if let Some(end) = end_of(delivery, &self.limits, self.synthetic_from) {
             self.slab.wake_at(slot, end);
         }

@@ -266,7 +266,10 @@ impl Partition {
         self.combine_parts(slot, state);
         let Some(delivery) = self.slab.get(slot) else { return };
         debug_assert!(!delivery.is_receipt(), "a final state never changes");
-        self.counters.finals[state as usize] += 1;
+        // The end of an intermediate notification is no message's.
+        if !delivery.is_notice() {
+            self.counters.finals[state as usize] += 1;
+        }
         let origin = self.outboxes.get(delivery.origin);
         let wanted = matches!(origin.outbox, Outbox::Account(_)) && delivery.receipts.wants(state);
         let receipt_expires = now.plus(origin.rules.receipt_lifetime);
@@ -334,6 +337,8 @@ impl Partition {
             retained,
             attempts: delivery.attempts,
             destination: delivery.destination,
+            fingerprint: delivery.fingerprint,
+            marks: delivery.marks,
             worth: worth_retained(delivery),
             ids: self.ids_of(slot, delivery),
         })
@@ -344,6 +349,7 @@ impl Partition {
         let Some(peer) = self.slab.get(slot).map(|delivery| delivery.peer) else { return };
         self.rebase(slot, record, worth);
         self.peers.release(peer);
+        self.replacements.take(slot);
         self.change(slot, |delivery| {
             delivery.stage = Stage::Retained;
             delivery.body = Body::None;
@@ -370,6 +376,8 @@ impl Partition {
         }
         self.aliases.remove(&slot);
         self.moved_from.remove(&slot);
+        self.replacements.take(slot);
+        self.forget_alias(slot);
         if let Some(delivery) = self.slab.remove(slot) {
             self.outboxes.leave(&delivery);
             self.ledger.remove(delivery.record, delivery.octets);

@@ -1,6 +1,9 @@
 //! Over which connections the messages came, each kept once.
 
+use std::net::Ipv4Addr;
+
 use rustc_hash::FxHashMap;
+use smsc_proto::smpp::pdu::BindKind;
 
 use crate::messages::Peer;
 
@@ -46,6 +49,11 @@ impl Peers {
         }
     }
 
+    /// The peer with this number; one that says nothing if there is none.
+    pub(crate) fn get_or_unknown(&self, number: u32) -> Peer {
+        self.get(number).unwrap_or(Peer { address: Ipv4Addr::UNSPECIFIED.into(), bind: BindKind::Transceiver })
+    }
+
     /// The peer with this number.
     pub(crate) fn get(&self, number: u32) -> Option<Peer> {
         (number as usize).checked_sub(1).and_then(|index| self.entries.get(index)).and_then(|entry| entry.0)
@@ -54,8 +62,6 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
-    use smsc_proto::smpp::pdu::BindKind;
-
     use super::*;
 
     fn peer(last: u8, bind: BindKind) -> Peer {

@@ -8,6 +8,7 @@ use smsc_proto::timestamp::Timestamp;
 
 use super::batch::Answer;
 use super::delivery::Body;
+use super::notice::Notice;
 use super::{Batch, Partition};
 use crate::lifecycle::Stage;
 use crate::messages::*;
@@ -109,7 +110,7 @@ impl Partition {
                 continue;
             }
             let Body::Memory(body) = &delivery.body else { continue };
-            let body = body.clone();
+            let body = self.replacements.apply(slot, body);
             self.outboxes.leave(delivery);
             delivery.stage = Stage::Leased;
             delivery.number = delivery.number.wrapping_add(1);
@@ -124,16 +125,21 @@ impl Partition {
                 Outbox::Account(name) => Origin::Account(name),
                 Outbox::Operator(name) => Origin::Operator(name),
             };
-            leased.items.push(LeasedDelivery {
+            let mut item = LeasedDelivery {
                 lease: Lease { partition: self.id, slot, number: delivery.number },
                 message_id: self.ids.id(delivery.tick),
+                aliased: delivery.marks.aliased(),
                 origin,
                 content,
                 body,
                 attempt: delivery.next_attempt(),
                 accepted: delivery.accepted,
                 expires: delivery.expires,
-            });
+            };
+            if delivery.is_notice() {
+                Notice::unfold(&mut item, &self.ids);
+            }
+            leased.items.push(item);
         }
         if held.leases.len() >= held.sweep_at {
             let slab = &self.slab;

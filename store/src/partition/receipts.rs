@@ -27,11 +27,6 @@ impl Partition {
 
     /// Whether there was room to keep it.
     fn receipt(&mut self, now: Timestamp, receipt: OperatorReceipt, batch: &mut Batch) -> bool {
-        if !ends_message(receipt.state) {
-            // Says nothing that the message's state does not say already: not final.
-            self.counters.intermediate += 1;
-            return true;
-        }
         let receipt = ParkedReceipt {
             operator: receipt.operator,
             id: receipt.operator_message_id,
@@ -41,6 +36,11 @@ impl Partition {
             destination: receipt.destination,
             parked: now,
         };
+        if !ends_message(receipt.state) {
+            // Says nothing that the message's state does not say already: not final.
+            self.notify(now, &receipt, batch);
+            return true;
+        }
         match self.correlate(&receipt) {
             Some(slot) => {
                 self.receipt_for(now, slot, &receipt, None, batch);
@@ -53,7 +53,7 @@ impl Partition {
     /// The delivery that a receipt is about: the newest with that id whose destination matches. Where only one has the
     /// id, the destination may differ, since operators rewrite addresses; but then it must still wait for a receipt:
     /// else the receipt of a message with a reused id would be taken for a duplicate when it beats its response.
-    fn correlate(&self, receipt: &ParkedReceipt) -> Option<u64> {
+    pub(super) fn correlate(&self, receipt: &ParkedReceipt) -> Option<u64> {
         let mut candidates = 0;
         let mut only = None;
         for slot in self.correlations.get(key_of(receipt.operator, &receipt.id)).iter().rev() {

@@ -218,6 +218,13 @@ impl Partition {
                     self.change(slot, |delivery| delivery.outbox = outbox);
                 }
             }
+            Event::Replaced { slot, due, expires, receipts, text } => {
+                if self.slab.get(slot).is_some_and(|delivery| delivery.stage != Stage::Retained)
+                    && self.goes_on(slot, octets, true)
+                {
+                    self.apply_replaced(slot, due, expires, receipts, text);
+                }
+            }
             Event::Keep { slot, entry, progress, body } => {
                 let body = self.replayed_body(slot, body)?;
                 self.forget(slot);
@@ -250,7 +257,7 @@ impl Partition {
         self.replay.body(slot, octets, keep)
     }
 
-    fn insert(&mut self, slot: u64, entry: &Entry, body: Body, record: RecordNumber, octets: u32) {
+    pub(super) fn insert(&mut self, slot: u64, entry: &Entry, body: Body, record: RecordNumber, octets: u32) {
         let delivery = Delivery {
             tick: entry.tick,
             accepted: entry.accepted,
@@ -261,6 +268,7 @@ impl Partition {
             record,
             body,
             operator_id: OperatorId::None,
+            fingerprint: entry.fingerprint,
             octets,
             number: 1,
             outbox: self.outboxes.index(entry.outbox),
@@ -273,6 +281,7 @@ impl Partition {
             state: MessageState::Enroute,
             receipts: entry.receipts,
             taken: false,
+            marks: entry.marks,
             error: NO_ERROR,
             asked: false,
         };
@@ -280,6 +289,7 @@ impl Partition {
         self.ledger.add(record, octets);
         self.outboxes.enter(&delivery);
         self.slab.put(slot, delivery);
+        self.remember_alias(slot);
     }
 
     fn apply_progress(&mut self, slot: u64, progress: Progress) {
@@ -319,6 +329,8 @@ impl Partition {
             tick: summary.tick,
             accepted: summary.accepted,
             destination: summary.destination,
+            fingerprint: summary.fingerprint,
+            marks: summary.marks,
             record,
             outbox: self.outboxes.index(summary.outbox),
             origin: self.origin_index(summary.origin),
@@ -331,6 +343,7 @@ impl Partition {
         self.ledger.add(record, 0);
         self.outboxes.enter(&delivery);
         self.slab.put(slot, delivery);
+        self.remember_alias(slot);
     }
 
     fn remember_ids(&mut self, slot: u64, ids: OperatorIds) {

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix::prelude::*;
 use bytes::Bytes;
 use smallvec::smallvec;
-use smsc_proto::ids::{MessageId, OperatorMessageId, PartitionId};
+use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::free_space::Space;
@@ -182,7 +182,10 @@ pub fn message_for(outbox: Outbox, tag: u32, destination: &str, body: &Bytes) ->
         expires: now().plus(Duration::from_secs(3_600)),
         receipts: ReceiptRequest(1),
         destination: address_hash(destination.as_bytes()),
-        deliveries: smallvec![NewDelivery { outbox, body: None }],
+        fingerprint: Fingerprint::default(),
+        aliased: false,
+        replaces: false,
+        deliveries: smallvec![NewDelivery { outbox, body: None, destination: None }],
         peer: Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), bind: BindKind::Transceiver },
     }
 }
@@ -253,7 +256,8 @@ impl Opened {
     }
 
     pub fn find(&self, message_id: MessageId) -> Vec<DeliveryStatus> {
-        self.handle.find(Find { message_id, reply: self.ear.addr.clone().recipient() });
+        let message = MessageRef::Id(message_id);
+        self.handle.find(Find { tag: 1, message, reply: self.ear.addr.clone().recipient() });
         self.ear.found()
     }
 

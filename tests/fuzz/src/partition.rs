@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::dev::ContextFut;
 use actix::prelude::*;
 use bytes::Bytes;
-use smsc_proto::ids::{MessageId, OperatorMessageId, PartitionId};
+use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
@@ -108,7 +108,7 @@ pub(crate) struct Node {
 /// What a peer can see of a partition.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Picture {
-    deliveries: Vec<(MessageId, Vec<DeliveryStatus>)>,
+    deliveries: Vec<Vec<DeliveryStatus>>,
     held: u64,
     parked: u64,
     retained: u64,
@@ -199,7 +199,13 @@ impl Node {
             expires: self.now.plus(Duration::from_secs(3_600)),
             receipts: ReceiptRequest(receipts),
             destination: 4_670,
-            deliveries: to.iter().map(|outbox| NewDelivery { outbox: *outbox, body: None }).collect(),
+            fingerprint: Fingerprint::default(),
+            aliased: false,
+            replaces: false,
+            deliveries: to
+                .iter()
+                .map(|outbox| NewDelivery { outbox: *outbox, body: None, destination: None })
+                .collect(),
             peer: Peer { address: [127, 0, 0, 1].into(), bind: BindKind::Transceiver },
         }
     }
@@ -259,14 +265,14 @@ impl Node {
 
     /// What is known of these messages, and how much of everything there is.
     pub(crate) fn picture(&mut self, ids: &[MessageId]) -> Picture {
-        for message_id in ids {
+        for (tag, message_id) in (0..).zip(ids) {
             let reply = self.asker.address.clone().recipient();
-            self.apply(Command::Find(Find { message_id: *message_id, reply }));
+            self.apply(Command::Find(Find { tag, message: MessageRef::Id(*message_id), reply }));
         }
         let found = self.asker.take().found;
         let stats = self.partition.stats(self.now);
         Picture {
-            deliveries: found.into_iter().map(|found| (found.message_id, found.deliveries)).collect(),
+            deliveries: found.into_iter().map(|found| found.deliveries).collect(),
             held: stats.held,
             parked: stats.parked,
             retained: stats.retained,

@@ -15,6 +15,24 @@ mod accounts;
 // What is accepted, what is refused and with which code.
 mod submit;
 
+// Times, priorities, modes, receipts.
+mod classes;
+
+// One message to many.
+mod submit_multi;
+
+// data_sm, both ways.
+mod data_sm;
+
+// What became of a message.
+mod query;
+
+// Taking it back.
+mod cancel;
+
+// Another text for it.
+mod replace;
+
 // How many requests may be unanswered.
 mod window;
 
@@ -29,6 +47,12 @@ mod delivery_receipt;
 
 // Messages from handsets.
 mod mobile_originated;
+
+// Calling an ESME that waits.
+mod outbind;
+
+// 3.3, 3.4 and 5.0.
+mod version;
 
 // Long messages.
 mod concatenation;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{BindKind, Pdu, QuerySm};
+use smsc_proto::smpp::pdu::{BindKind, Pdu};
 use smsc_proto::smpp::tlv::tag;
 use smsc_tests::configuration::Configuration;
 use smsc_tests::esme::{PASSWORD, bind_of};
@@ -109,7 +109,14 @@ fn refusals() -> Vec<(&'static str, Message, CommandStatus)> {
         ("no destination", Message::to(""), CommandStatus::ESME_RINVDSTADR),
         ("letters in the destination", Message::to("46701CALLME"), CommandStatus::ESME_RINVDSTADR),
         ("no route", Message::to("990000"), CommandStatus::ESME_RINVDSTADR),
-        ("datagram mode", good().with(|message| message.esm_class = 1), CommandStatus::ESME_RINVESMCLASS),
+        (
+            "a datagram that leaves later",
+            good().with(|message| {
+                message.esm_class = 1;
+                message.schedule_delivery_time = "000000010000000R".into();
+            }),
+            CommandStatus::ESME_RINVESMCLASS,
+        ),
         ("transaction mode", good().with(|message| message.esm_class = 2), CommandStatus::ESME_RINVESMCLASS),
         ("priority 4 before 5.0", good().with(|message| message.priority_flag = 4), CommandStatus::ESME_RINVPRTFLG),
         ("replace flag 2", good().with(|message| message.replace_if_present = 2), CommandStatus::ESME_RINVREPFLAG),
@@ -215,10 +222,12 @@ fn an_operation_that_is_not_offered_is_not_pretended() {
     let node = Node::with(&operator);
     let esme = node.transceiver("demo");
     let broadcast = Pdu::Unsupported(CommandId::BROADCAST_SM, Bytes::from_static(b"\0\0\0\0\0\0"));
-    for pdu in [broadcast, Pdu::QuerySm(QuerySm::default())] {
-        let number = esme.connection().request(&pdu);
-        let header = esme.connection().expect_response(number).header;
-        assert_ne!(header.command_status, CommandStatus::ESME_ROK, "{:?} (S4)", pdu.command_id());
+    let query = Pdu::Unsupported(CommandId::QUERY_BROADCAST_SM, Bytes::from_static(b"1\0\0\0\0"));
+    let cancel = Pdu::Unsupported(CommandId::CANCEL_BROADCAST_SM, Bytes::from_static(b"\x001\0\0\0\0"));
+    for pdu in [broadcast, query, cancel] {
+        let header = esme.connection().expect_response(esme.connection().request(&pdu)).header;
+        let nacked = (CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID);
+        assert_eq!((header.command_id, header.command_status), nacked, "{:?} (S4)", pdu.command_id());
     }
     esme.submit_ok(&Message::to("46701234567"));
 }

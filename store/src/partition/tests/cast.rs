@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
-use smsc_proto::ids::{MessageId, OperatorMessageId};
+use smsc_proto::address::Address;
+use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId};
+use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::BindKind;
 
 use super::super::*;
 use crate::error::StoreError;
+use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 use crate::options::{Durability, JournalKind, OutboxRules};
 
@@ -43,6 +46,8 @@ pub(super) struct Inbox {
     pub(super) receipts: Vec<(u32, bool)>,
     pub(super) rerouted: Vec<Rerouted>,
     pub(super) found: Vec<Found>,
+    pub(super) cancelled: Vec<Cancelled>,
+    pub(super) replaced: Vec<Replaced>,
     pub(super) rings: Vec<Outbox>,
 }
 
@@ -71,6 +76,8 @@ collect! {
     ReceiptsRecorded: |inbox, it| inbox.receipts.extend(it.items);
     Rerouted: |inbox, it| inbox.rerouted.push(it);
     Found: |inbox, it| inbox.found.push(it);
+    Cancelled: |inbox, it| inbox.cancelled.push(it);
+    Replaced: |inbox, it| inbox.replaced.push(it);
     Ring: |inbox, it| inbox.rings.push(it.outbox);
 }
 
@@ -130,6 +137,9 @@ pub(super) struct Draft {
     pub(super) validity: u64,
     pub(super) receipts: u8,
     pub(super) destination: u64,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) aliased: bool,
+    pub(super) replaces: bool,
 }
 
 /// An MT message for op-a, a receipt asked for, valid for 48 hours.
@@ -143,7 +153,15 @@ pub(super) fn mt() -> Draft {
         validity: 48 * HOUR,
         receipts: 1,
         destination: 4_670,
+        fingerprint: from("46700000000"),
+        aliased: false,
+        replaces: false,
     }
+}
+
+/// The fingerprint of a message from that number.
+pub(super) fn from(number: &str) -> Fingerprint {
+    Fingerprint::of(Address::new(1, 1, number.as_bytes()), b"")
 }
 
 /// An MO message for the account.
@@ -275,7 +293,14 @@ impl Node {
             expires: self.now.plus(Duration::from_millis(draft.validity)),
             receipts: ReceiptRequest(draft.receipts),
             destination: draft.destination,
-            deliveries: draft.outboxes.iter().map(|outbox| NewDelivery { outbox: *outbox, body: None }).collect(),
+            fingerprint: draft.fingerprint,
+            aliased: draft.aliased,
+            replaces: draft.replaces,
+            deliveries: draft
+                .outboxes
+                .iter()
+                .map(|outbox| NewDelivery { outbox: *outbox, body: None, destination: None })
+                .collect(),
             peer: Peer { address: [127, 0, 0, 1].into(), bind: BindKind::Transceiver },
         }
     }
@@ -340,8 +365,46 @@ impl Node {
     }
 
     pub(super) fn find(&mut self, message_id: MessageId) -> Vec<DeliveryStatus> {
-        self.apply(Command::Find(Find { message_id, reply: self.to() }));
+        self.find_by(MessageRef::Id(message_id))
+    }
+
+    pub(super) fn find_by(&mut self, message: MessageRef) -> Vec<DeliveryStatus> {
+        self.apply(Command::Find(Find { tag: 1, message, reply: self.to() }));
         self.inbox().found.remove(0).deliveries
+    }
+
+    /// The account cancels, in as many steps as it takes: how many deliveries were ended.
+    pub(super) fn cancel(&mut self, like: Fingerprint, what: Cancelling) -> u32 {
+        let account = Name::intern("demo");
+        let mut count = 0;
+        loop {
+            self.apply(Command::Cancel(Cancel { tag: 1, account, like, what, reply: self.to() }));
+            let cancelled = self.inbox().cancelled.remove(0);
+            count += cancelled.count;
+            if !cancelled.more {
+                return count;
+            }
+        }
+    }
+
+    pub(super) fn replace(&mut self, replace: Replace) -> Result<(), NotReplaced> {
+        self.apply(Command::Replace(replace));
+        self.inbox().replaced.remove(0).result
+    }
+
+    /// Another text for the message, everything else as it was.
+    pub(super) fn new_text(&self, message_id: MessageId, text: &'static [u8]) -> Replace {
+        Replace {
+            tag: 1,
+            account: Name::intern("demo"),
+            like: mt().fingerprint,
+            message: MessageRef::Id(message_id),
+            due: None,
+            expires: None,
+            receipts: ReceiptRequest(1),
+            text: NewText { octets: Bytes::from_static(text), payload: false },
+            reply: self.to(),
+        }
     }
 
     /// The state of a message with one delivery.
@@ -459,8 +522,11 @@ pub(super) fn picture(node: &Node) -> BTreeMap<u64, String> {
             let mut ids: Vec<String> = partition.ids_of(slot, d).iter().map(|id| format!("{id:?}")).collect();
             ids.sort();
             let body = node.body(slot, d);
+            // A text that was replaced counts as the body's.
+            let body = body.map(|hash| (hash, partition.replacements.text(slot)));
             let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
-            let rest = (d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
+            let marks = (d.fingerprint, d.marks.aliased());
+            let rest = (marks, d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
             // With an operator, its name stands beside the id; where a copy was on lease meanwhile is forgotten.
             let waits = (stage == "waits" && !d.is_receipt()).then(|| partition.outboxes.get(d.outbox).outbox);
             let places = (partition.outboxes.get(d.origin).outbox, waits);

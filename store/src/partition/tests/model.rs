@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use smsc_proto::ids::MessageId;
+use smsc_proto::ids::{MessageId, MessageRef};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::command_status::CommandStatus;
 
@@ -42,6 +42,16 @@ enum Step {
         destination: u64,
     },
     Reroute,
+    /// By its id, one of those that were accepted.
+    Cancel {
+        message: usize,
+    },
+    CancelBetween {
+        destination: u64,
+    },
+    Replace {
+        message: usize,
+    },
     Wait {
         millis: u64,
     },
@@ -71,6 +81,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..50_usize, 0..8_u8).prop_map(|(lease, outcome)| Step::SettleLate { lease, outcome }),
         5 => (0..40_u64, 0..4_u8, 0..3_u64).prop_map(|(id, state, destination)| Step::Receipt { id, state, destination }),
         1 => Just(Step::Reroute),
+        1 => (0..50_usize).prop_map(|message| Step::Cancel { message }),
+        1 => (0..3_u64).prop_map(|destination| Step::CancelBetween { destination }),
+        2 => (0..50_usize).prop_map(|message| Step::Replace { message }),
         3 => (1..100_000_u64).prop_map(|millis| Step::Wait { millis }),
         2 => Just(Step::Clean),
         1 => Just(Step::Release),
@@ -189,6 +202,20 @@ impl World {
                 let reply = self.node.to();
                 self.node.apply(Command::Reroute(Reroute { from: op_a(), step_max: 3, choose: always(op_b()), reply }));
             }
+            Step::Cancel { message } => {
+                if let Some(id) = self.nth(message) {
+                    self.node.cancel(mt().fingerprint, Cancelling::Message(MessageRef::Id(id)));
+                }
+            }
+            Step::CancelBetween { destination } => {
+                self.node.cancel(mt().fingerprint, Cancelling::Between { destination });
+            }
+            Step::Replace { message } => {
+                if let Some(id) = self.nth(message) {
+                    let receipts = ReceiptRequest(self.accepted[&id]);
+                    let _ = self.node.replace(Replace { receipts, ..self.node.new_text(id, b"another text") });
+                }
+            }
             Step::Wait { millis } => self.node.wait(millis),
             Step::Clean => {
                 self.node.clean();
@@ -203,6 +230,10 @@ impl World {
             Step::CrashInAppend { records, settle } => self.crash_in_append(records, settle),
         }
         self.check();
+    }
+
+    fn nth(&self, message: usize) -> Option<MessageId> {
+        self.accepted.keys().nth(message % self.accepted.len().max(1)).copied()
     }
 
     /// A clean crash brings back exactly what was there.

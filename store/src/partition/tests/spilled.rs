@@ -6,16 +6,22 @@ const MEMORY_MAX: u64 = 0;
 
 #[path = "accepting.rs"]
 mod accepting;
+#[path = "cancelling.rs"]
+mod cancelling;
 #[path = "cast.rs"]
 mod cast;
 #[path = "cleaning.rs"]
 mod cleaning;
 #[path = "expiry.rs"]
 mod expiry;
+#[path = "finding.rs"]
+mod finding;
 #[path = "leases.rs"]
 mod leases;
 #[path = "model.rs"]
 mod model;
+#[path = "notices.rs"]
+mod notices;
 #[path = "outcomes.rs"]
 mod outcomes;
 #[path = "parts.rs"]
@@ -26,6 +32,8 @@ mod priorities;
 mod receipts;
 #[path = "recovery.rs"]
 mod recovery;
+#[path = "replacing.rs"]
+mod replacing;
 #[path = "rerouting.rs"]
 mod rerouting;
 #[path = "retention.rs"]
