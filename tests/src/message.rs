@@ -120,8 +120,13 @@ impl Message {
 
     /// The same without a user data header.
     pub fn as_text_of_part(&self) -> String {
+        decode(self.octets_of_part(), self.data_coding, DefaultAlphabet::Gsm7)
+    }
+
+    /// The user data without its header.
+    pub fn octets_of_part(&self) -> &[u8] {
         let header = if self.esm_class & 0x40 == 0 { 0 } else { 1 + usize::from(self.user_data()[0]) };
-        decode(&self.user_data()[header..], self.data_coding, DefaultAlphabet::Gsm7)
+        &self.user_data()[header..]
     }
 
     /// The whole PDU.

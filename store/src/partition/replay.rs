@@ -11,9 +11,11 @@ use crate::error::StoreError;
 use crate::event::{BodyOctets, Entry, Event, EventReader, OperatorIds, Progress, Summary};
 use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Stage};
-use crate::messages::{Outbox, ReceiptRequest};
+use crate::messages::{Origin, Outbox, ReceiptRequest};
 use crate::name::Name;
 use crate::record::{OVERHEAD, RecordView};
+
+const NO_RECEIPTS: &str = "a receipt would be due to an operator";
 
 /// What is known only while the journal is read.
 #[derive(Debug, Default)]
@@ -189,6 +191,9 @@ impl Partition {
                 if !state.is_final() {
                     return Err("a final state is not final");
                 }
+                if self.slab.get(slot).is_some_and(|delivery| matches!(self.origin_of(delivery), Origin::Operator(_))) {
+                    return Err(NO_RECEIPTS);
+                }
                 if self.goes_on(slot, octets, false) {
                     self.combine_parts(slot, state);
                     self.change(slot, |delivery| {
@@ -226,6 +231,12 @@ impl Partition {
                 }
             }
             Event::Keep { slot, entry, progress, body } => {
+                if progress.state.is_final() && matches!(entry.origin, Origin::Operator(_)) {
+                    return Err(NO_RECEIPTS);
+                }
+                if progress.state.is_final() && progress.enroute {
+                    return Err("what is final waits for no receipt");
+                }
                 let body = self.replayed_body(slot, body)?;
                 self.forget(slot);
                 self.insert(slot, &entry, body, record, octets);

@@ -185,6 +185,26 @@ fn an_unknown_event_stops_the_start_and_says_where() {
 }
 
 #[test]
+fn a_receipt_that_an_operator_would_get_stops_the_start() {
+    let mut node = Node::new();
+    node.accept(&mo());
+    node.accept(&mt());
+    let lease = node.pull_one(op_a()).lease;
+    node.settle(lease, refused());
+    // The event that makes a receipt of the MT message, about the MO message: both slots are one octet.
+    let record = resealed(&node.journal[&3], |content| {
+        let events_at = RecordView::read(3, &node.journal[&3]).unwrap().events_at;
+        content[events_at + 1] += 2;
+    });
+    node.journal.insert(3, record);
+    let error = node.try_crash();
+    assert!(
+        matches!(error, Err(StoreError::Damaged { record: 3, what, .. }) if what.contains("operator")),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_newer_format_stops_the_start() {
     let mut node = journal_of_three();
     let record = resealed(&node.journal[&2], |content| content[0] = 9);

@@ -1,15 +1,13 @@
-//! Clients that others wrote and that know nothing of us, against a real node.
-//!
-//! They need a Python with smpplib: `tests/run` makes one and names it in `SMSC_FOREIGN_PYTHON`. Without it these tests
-//! are ignored by name, never passed in silence.
+//! smpplib: over TCP and over TLS, which it has not by itself.
 
-use std::path::Path;
 use std::process::Command;
 
 use smsc_tests::certificate::Authority;
 use smsc_tests::command::{Running, start};
 use smsc_tests::configuration::Configuration;
 use smsc_tests::port::Port;
+
+use crate::stage::{installed, script, write_ports};
 
 #[test]
 #[ignore = "needs SMSC_FOREIGN_PYTHON, a Python with smpplib: tests/run"]
@@ -27,11 +25,11 @@ fn smpplib_sends_and_receives_over_tcp_and_tls() {
         .tls_listener(&authority.issue("localhost").listener_tls())
         .start();
     node.expect_metric("smsc_link_bound", &[("link", "op-a")], 1.0);
+    write_ports(node.address(), port.address());
 
-    let python = std::env::var_os("SMSC_FOREIGN_PYTHON").expect("tests/run names a Python with smpplib");
-    let mut client = Command::new(python);
+    let mut client = Command::new(installed("SMSC_FOREIGN_PYTHON"));
     client
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/smpplib_client.py"))
+        .arg(script("smpplib_client.py"))
         .args([node.address().ip().to_string(), node.address().port().to_string()])
         .arg(node.tls_address().port().to_string());
     let ended = Running::start(client).expect_end_within(8 * smsc_tests::PATIENCE);
