@@ -44,7 +44,7 @@ fn ids_rise_whatever_the_clock_does_and_over_a_restart() {
 #[test]
 fn a_clock_that_steps_back_stops_no_timer_and_expires_nothing_early() {
     let operator = Operator::start("op-a");
-    operator.answers(Answer::Refuse(CommandStatus::ESME_RMSGQFUL));
+    operator.answers(Answer::Refuse(CommandStatus::ESME_RSYSERR));
     let Some(clock) = SettableClock::new() else { return };
     let keys = "enquire_link = \"500ms\"";
     let node = clock.of(usual(&operator)).section("session", keys).start();
@@ -72,7 +72,7 @@ fn a_clock_that_steps_back_stops_no_timer_and_expires_nothing_early() {
 #[test]
 fn a_clock_that_steps_forward_or_back_brings_no_storm_of_retries() {
     let operator = Operator::start("op-a");
-    operator.answers(Answer::Refuse(CommandStatus::ESME_RMSGQFUL));
+    operator.answers(Answer::Refuse(CommandStatus::ESME_RSYSERR));
     let Some(clock) = SettableClock::new() else { return };
     let node = clock.of(usual(&operator)).start();
     let esme = node.transceiver("demo");
