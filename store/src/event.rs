@@ -281,7 +281,7 @@ impl Event<'_> {
                 out.number(u64::from(summary.attempts));
                 out.raw(&summary.destination.to_le_bytes());
                 out.fingerprint(summary.fingerprint);
-                out.octet(summary.marks.0);
+                out.octet(summary.marks.kept());
                 out.number(u64::from(summary.worth));
                 out.ids(&summary.ids);
                 out.number(parked.map_or(0, |number| number + 1));

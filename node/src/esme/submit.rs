@@ -24,8 +24,8 @@ use super::tlv_policy;
 use crate::config::ValidityOverMax;
 
 /// How long a message waits that is to be tried once: `000000000000000R` (S32), and datagrams (S35). Time enough for a
-/// link that has room, and not more than the first wait before another try.
-const ONE_ATTEMPT: Duration = Duration::from_secs(5);
+/// link that has room, and less than any wait before another try.
+const ONE_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The session that submits, as far as a message depends on it.
 #[derive(Clone, Copy, Debug)]

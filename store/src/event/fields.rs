@@ -133,7 +133,7 @@ impl<'w> Out<'w> {
         self.time(entry.expires);
         self.raw(&entry.destination.to_le_bytes());
         self.fingerprint(entry.fingerprint);
-        self.octet(entry.marks.0);
+        self.octet(entry.marks.kept());
         self.peer(entry.peer);
     }
 

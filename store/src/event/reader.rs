@@ -337,7 +337,7 @@ impl<'n, 'a> EventReader<'n, 'a> {
     fn marks(&mut self, form: Form) -> Result<Marks, StoreError> {
         Ok(match form {
             Form::One => Marks::default(),
-            Form::Two => Marks(self.octet()?),
+            Form::Two => Marks(Marks(self.octet()?).kept()),
         })
     }
 

@@ -198,7 +198,7 @@ impl Queue {
             };
             match slab.get(slot).filter(|delivery| is_ready(delivery, outbox)) {
                 Some(delivery) => {
-                    return Some(Front { slot, late, spilled: delivery.is_spilled(), asked: delivery.asked });
+                    return Some(Front { slot, late, spilled: delivery.is_spilled(), asked: delivery.marks.asked() });
                 }
                 None => self.drop_first(late),
             }

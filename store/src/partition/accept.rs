@@ -136,7 +136,6 @@ impl Partition {
                 taken: false,
                 marks,
                 error: NO_ERROR,
-                asked: false,
             };
             self.outboxes.enter(&delivery);
             self.addresses.insert(slot, &delivery);

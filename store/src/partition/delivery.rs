@@ -52,8 +52,6 @@ pub(crate) struct Delivery {
     pub(crate) taken: bool,
     pub(crate) marks: Marks,
     pub(crate) error: ReceiptError,
-    /// Its body is being read back.
-    pub(crate) asked: bool,
 }
 
 /// What else is to be known of a delivery, a bit each.
@@ -65,6 +63,8 @@ impl Marks {
     const ALIASED: u8 = 1;
     /// An intermediate notification about it was made.
     const NOTIFIED: u8 = 2;
+    /// Its body is being read back. The journal does not keep this one.
+    const ASKED: u8 = 0x80;
 
     /// Of a new message.
     pub(crate) const fn new(aliased: bool) -> Self {
@@ -77,6 +77,22 @@ impl Marks {
 
     pub(crate) const fn notified(self) -> bool {
         self.0 & Self::NOTIFIED != 0
+    }
+
+    pub(crate) const fn asked(self) -> bool {
+        self.0 & Self::ASKED != 0
+    }
+
+    /// Returns what it was.
+    pub(crate) fn set_asked(&mut self, asked: bool) -> bool {
+        let was = self.asked();
+        self.0 = if asked { self.0 | Self::ASKED } else { self.0 & !Self::ASKED };
+        was
+    }
+
+    /// As the journal keeps them.
+    pub(crate) const fn kept(self) -> u8 {
+        self.0 & !Self::ASKED
     }
 
     #[must_use]
@@ -169,7 +185,6 @@ impl Delivery {
             taken: false,
             marks: Marks(0),
             error: NO_ERROR,
-            asked: false,
         }
     }
 

@@ -115,7 +115,7 @@ impl Partition {
         self.counters.read_back += 1;
         for (slot, body) in bodies {
             let Some(delivery) = self.slab.get_mut(slot) else { continue };
-            delivery.asked = false;
+            delivery.marks.set_asked(false);
             if !delivery.is_spilled() {
                 continue;
             }
@@ -172,7 +172,11 @@ impl Partition {
 
     fn ask_for_ready(&mut self, slot: u64, index: OutboxIndex, needed: &mut bool) -> Asked {
         let Some(delivery) = self.slab.get(slot) else { return Asked::Fine };
-        if delivery.stage != Stage::Ready || delivery.place() != index || !delivery.is_spilled() || delivery.asked {
+        if delivery.stage != Stage::Ready
+            || delivery.place() != index
+            || !delivery.is_spilled()
+            || delivery.marks.asked()
+        {
             return Asked::Fine;
         }
         let under_way = (self.reads.count * RECORD_SIZE_MAX) as u64;
@@ -187,12 +191,14 @@ impl Partition {
 
     /// Asks for one body, if it is not under way already.
     fn ask_for(&mut self, slot: u64) -> Asked {
-        let Some(delivery) = self.slab.get_mut(slot).filter(|delivery| !delivery.asked) else { return Asked::Fine };
+        let Some(delivery) = self.slab.get_mut(slot).filter(|delivery| !delivery.marks.asked()) else {
+            return Asked::Fine;
+        };
         let fits = self.reads.has_room() || self.reads.joins(delivery.record);
         if delivery.record >= self.durable_end || !fits {
             return Asked::Later;
         }
-        delivery.asked = true;
+        delivery.marks.set_asked(true);
         self.reads.ask(delivery.record, slot);
         Asked::Fine
     }
@@ -201,7 +207,7 @@ impl Partition {
     pub(super) fn read_for_cleaner(&mut self, slot: u64) {
         let Some(delivery) = self.slab.get_mut(slot) else { return };
         self.reads.cleaner_waits_for = Some(slot);
-        if !std::mem::replace(&mut delivery.asked, true) {
+        if !delivery.marks.set_asked(true) {
             self.reads.ask(delivery.record, slot);
         }
     }
@@ -209,7 +215,7 @@ impl Partition {
     /// Whether the body that the cleaner needs is still being read.
     pub(super) fn cleaner_waits(&self) -> bool {
         let delivery = self.reads.cleaner_waits_for.and_then(|slot| self.slab.get(slot));
-        delivery.is_some_and(|delivery| delivery.asked)
+        delivery.is_some_and(|delivery| delivery.marks.asked())
     }
 
     /// Whether bodies of these deliveries are missing. Those that can be are asked for.

@@ -294,7 +294,6 @@ impl Partition {
             taken: false,
             marks: entry.marks,
             error: NO_ERROR,
-            asked: false,
         };
         self.ids.given(entry.tick);
         self.ledger.add(record, octets);

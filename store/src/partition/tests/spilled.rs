@@ -1,4 +1,4 @@
-//! The chapters, with no room in memory for bodies that rest.
+//! The chapters, with no room in memory for bodies that rest; but for notices, which are none without the body at hand.
 
 #![allow(clippy::duplicate_mod)]
 
@@ -20,8 +20,6 @@ mod finding;
 mod leases;
 #[path = "model.rs"]
 mod model;
-#[path = "notices.rs"]
-mod notices;
 #[path = "outcomes.rs"]
 mod outcomes;
 #[path = "parts.rs"]
