@@ -45,6 +45,13 @@ impl Handler<Settled> for Peers {
     }
 }
 
+impl Handler<Cancelled> for Peers {
+    type Result = ();
+    fn handle(&mut self, answer: Cancelled, _: &mut Self::Context) {
+        ignored(answer);
+    }
+}
+
 impl Handler<ReceiptsRecorded> for Peers {
     type Result = ();
     fn handle(&mut self, answer: ReceiptsRecorded, _: &mut Self::Context) {
@@ -108,7 +115,7 @@ struct Bench {
 }
 
 /// What a batch did.
-const KINDS: [&str; 6] = ["accept", "pull", "sent", "receipt", "pull receipt", "delivered"];
+const KINDS: [&str; 7] = ["accept", "pull", "sent", "receipt", "pull receipt", "delivered", "cancel (each)"];
 
 impl Bench {
     /// One batch.
@@ -143,8 +150,8 @@ impl Bench {
                 print!(" {kind} {nanos},");
             }
         }
-        let messages = self.took[0].len() * BATCH;
-        let octets = self.octets / messages;
+        let messages = self.took.iter().map(Vec::len).max().unwrap_or_default() * BATCH;
+        let octets = self.octets / messages.max(1);
         println!(" together {sum} ns a message; {octets} octets; longest batch {:?}", self.longest);
         (self.octets, self.longest) = (0, Duration::ZERO);
         self.took.iter_mut().for_each(Vec::clear);
@@ -248,4 +255,25 @@ fn main() {
         }
     }
     bench.report("five times as many that wait");
+    // The account's first cancellation by address looks through all of them; from then on each of its messages is kept
+    // by address too.
+    bench.turn(6, cancel);
+    println!("the first cancellation by address: {:?}", bench.longest);
+    bench.report("found and ended");
+    for _ in 0..messages / BATCH {
+        let clock = bench.clock;
+        bench.turn(0, |addr| accept(addr, &body, clock));
+    }
+    bench.report("more, of an account that cancels by address");
+}
+
+/// One step: what waits between two addresses.
+fn cancel(addr: &Addr<Peers>) -> Command {
+    Command::Cancel(Cancel {
+        tag: 1,
+        account: Name::intern("demo"),
+        like: Fingerprint::default(),
+        what: Cancelling::Between { destination: 7 },
+        reply: addr.clone().recipient(),
+    })
 }

@@ -245,6 +245,12 @@ impl OperatorSession {
     /// Hands over what one turn has gathered: one message per partition and kind.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let store = &self.services.store;
+        // Before the receipts: one that came right behind its response then finds its message.
+        let over = self.wire.session.state() == SessionState::Closed;
+        for (partition, items) in self.outcomes.take() {
+            let reply = (!over).then(|| ctx.address().recipient());
+            store.settle(partition, Settle { holder: self.holder, items, reply });
+        }
         let mut full = Vec::new();
         for (partition, items) in self.messages.take() {
             let accept = Accept { reply: ctx.address().recipient(), items };
@@ -255,11 +261,6 @@ impl OperatorSession {
         if !self.receipts.is_empty() {
             let items = std::mem::take(&mut self.receipts);
             store.receipts(RecordReceipts { reply: ctx.address().recipient(), items });
-        }
-        let over = self.wire.session.state() == SessionState::Closed;
-        for (partition, items) in self.outcomes.take() {
-            let reply = (!over).then(|| ctx.address().recipient());
-            store.settle(partition, Settle { holder: self.holder, items, reply });
         }
         for sequence_number in full {
             self.respond(sequence_number, CommandStatus::ESME_RX_T_APPN);

@@ -76,8 +76,8 @@ fn s32_a_validity_over_the_maximum_is_clamped_or_refused_as_configured() {
     let operator = Operator::start("op-a");
     operator.closes();
     let node = Configuration::new()
-        .account_with("clamped", "validity_max = \"1s\"")
-        .account_with("strict", "validity_max = \"1s\"\nvalidity_over_max = \"refuse\"")
+        .account_with("clamped", "validity_default = \"1s\"\nvalidity_max = \"1s\"")
+        .account_with("strict", "validity_default = \"1s\"\nvalidity_max = \"1s\"\nvalidity_over_max = \"refuse\"")
         .operator(&operator)
         .route("", "op-a")
         .start();

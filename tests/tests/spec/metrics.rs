@@ -110,7 +110,7 @@ fn numbers_and_ids_are_in_no_metric_and_numbers_in_no_log() {
     let node = usual(&operator).section("telemetry", "log_level = \"debug\"").start();
     let esme = node.transmitter("demo");
     let message_id = esme.submit_ok(&Message::to("46701234567"));
-    esme.submit(&Message::to("46701234567").with(|message| message.esm_class = 1)).unwrap_err();
+    esme.submit(&Message::to("46701234567").with(|message| message.esm_class = 2)).unwrap_err();
     operator.expect_message();
     let page = node.get("/metrics").unwrap().1;
     assert!(!page.contains("46701234567") && !page.contains(&message_id), "{page}");
