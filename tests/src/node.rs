@@ -133,13 +133,22 @@ impl Node {
 
     /// Waits until that metric is so.
     pub fn expect_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.expect_metric_that(name, labels, |now| now == value, &format!("{value}"));
+    }
+
+    /// Waits until that metric is above a value: gauges of the store are half a second old.
+    pub fn expect_metric_above(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.expect_metric_that(name, labels, |now| now > value, &format!("more than {value}"));
+    }
+
+    fn expect_metric_that(&self, name: &str, labels: &[(&str, &str)], fits: impl Fn(f64) -> bool, wanted: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.metric(name, labels);
-            if now == value {
+            if fits(now) {
                 return;
             }
-            assert!(Instant::now() < deadline, "{name}{labels:?} should become {value}, and is {now}");
+            assert!(Instant::now() < deadline, "{name}{labels:?} should become {wanted}, and is {now}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
