@@ -33,7 +33,8 @@ impl<T: Clone> Session<T> {
         more: &[Tlv<'_>],
         mark: T,
     ) -> Result<u32, SendError> {
-        if sm.short_message.is_empty() || sm.tlvs.get(tag::MESSAGE_PAYLOAD).is_some() {
+        let mut tlvs = sm.tlvs.iter().chain(more.iter().copied());
+        if sm.short_message.is_empty() || tlvs.any(|tlv| tlv.tag == tag::MESSAGE_PAYLOAD) {
             return self.write_fields(now, CommandId::DATA_SM, sm, more, mark);
         }
         let payload = Tlv { tag: tag::MESSAGE_PAYLOAD, value: sm.short_message };

@@ -1,7 +1,10 @@
 //! Who may send what when, and what earns what: S3 to S6, S8 to S10, S14, S16, S22, Q5.
 
+use bytes::BytesMut;
+
 use super::*;
 use crate::smpp::codec::FramingError;
+use crate::smpp::tlv::{Tlv, Tlvs, tag};
 
 const ROLES: [Role; 2] = [Role::Mc, Role::Esme];
 
@@ -198,7 +201,6 @@ fn a_peer_without_tlvs_gets_none() {
 
 #[test]
 fn a_peer_without_tlvs_is_not_sent_what_needs_them() {
-    use crate::smpp::tlv::Tlvs;
     let mut line = Line::mc();
     line.receive(1, bind_pdu(BindKind::Transceiver, 0x33));
     line.session.accept_bind(line.now, 1);
@@ -210,6 +212,42 @@ fn a_peer_without_tlvs_is_not_sent_what_needs_them() {
     let alert = Pdu::AlertNotification(crate::smpp::pdu::AlertNotification::default());
     assert_eq!(line.session.send(line.now, &alert, 1), Err(SendError::WrongState));
     assert_eq!((line.said(), line.session.window_room()), (vec![], 10));
+}
+
+#[test]
+fn the_text_of_a_data_sm_is_a_message_payload_wherever_it_came_from() {
+    let payload = Tlv::new(tag::MESSAGE_PAYLOAD, b"hello");
+    let id = Tlv::new(tag::RECEIPTED_MESSAGE_ID, b"1\0");
+    let mut octets = BytesMut::new();
+    payload.encode(&mut octets);
+    let empty = SmFields { short_message: b"", ..message() };
+    let in_tlvs = SmFields { tlvs: Tlvs(&octets), ..empty };
+    for (sm, more) in [(message(), vec![id]), (message(), vec![id, payload]), (empty, vec![payload]), (in_tlvs, vec![])]
+    {
+        let mut line = Line::mc_bound(BindKind::Receiver);
+        let number = line.session.send_data_sm(line.now, &sm, &more, 7).unwrap();
+        let frame = line.written().remove(0);
+        let fields = SmFields::decode_data_sm(&frame.body).unwrap();
+        let texts = fields.tlvs.iter().filter(|tlv| tlv.tag == tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
+        assert_eq!(texts.collect::<Vec<_>>(), [b"hello"], "{sm:?} {more:?}");
+        line.receive(number, Pdu::DataSmResp(MessageIdBody::default()));
+        assert!(matches!(line.events()[..], [Event::Response { mark: 7, .. }]));
+    }
+}
+
+#[test]
+fn a_peer_before_3_4_is_never_sent_a_data_sm_s22() {
+    let mut line = Line::mc();
+    line.receive(1, bind_pdu(BindKind::Transceiver, 0x33));
+    line.session.accept_bind(line.now, 1);
+    assert_eq!(line.session.send_data_sm(line.now, &message(), &[], 1), Err(SendError::WrongState));
+}
+
+#[test]
+fn what_has_a_response_is_not_merely_told() {
+    let mut line = Line::mc_bound(BindKind::Receiver);
+    assert_eq!(line.session.tell(&deliver()), Err(SendError::WrongState));
+    assert!(line.session.tell(&Pdu::AlertNotification(Default::default())).is_ok());
 }
 
 #[test]
