@@ -39,6 +39,7 @@ use crate::messages::{RecordReceipts, Reroute, Settle};
 use crate::metrics::PartitionMetrics;
 use crate::partition::{Batch, Command, Partition, Records};
 
+pub(crate) use reader::OldRecords;
 pub(crate) use writer::Appended;
 
 /// Items of each lane in one batch: enough that the sync no longer matters, few enough that it stays below 10 ms.
@@ -54,7 +55,7 @@ const INLINE_ITEMS: usize = 32;
 /// apply them, which costs less than waking up.
 const PIPELINE_ITEMS: usize = 128;
 
-/// Old records read for the cleaner with one append, at most: what a large batch appends.
+/// Old records read for the cleaner at a time, at most: what a large batch appends.
 const CLEAN_RECORDS: usize = 48;
 
 /// How often one old record is given to the cleaner, which takes a part of it each time, in one batch.
@@ -106,6 +107,7 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
     let (their_writer, their_lanes) = (writer.clone(), lanes.clone());
     let journal =
         spawn(format!("smsc-journal-{name}"), move |name| journal_thread(name, &queue, &their_writer, &their_lanes))?;
+    let cleaning = if reads.is_some() { Cleaning::Possible } else { Cleaning::Impossible };
     let mut state = StateThread {
         partition,
         clock,
@@ -121,7 +123,7 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
         old: Vec::new(),
         asked_for_old: false,
         cleaned: None,
-        cleaning: Cleaning::Possible,
+        cleaning,
         desk,
         metrics,
         disk_low: false,
@@ -166,7 +168,6 @@ fn run_job(thread: &str, writer: &Mutex<Writer>, job: &Job) -> Appended {
     let caught = panic::catch_unwind(AssertUnwindSafe(|| lock(writer).run(job)));
     caught.unwrap_or_else(|panic| Appended {
         result: Err(StoreError::Panicked { thread: thread.into(), what: panic_text(&*panic) }),
-        old: Vec::new(),
         took: Duration::ZERO,
         disk: Disk { low: true, space: None, size: 0 },
     })
@@ -218,7 +219,7 @@ struct StateThread {
     forming: Option<Forming>,
     /// Batches that wait for the journal thread, with their records.
     sealed: Vec<(Batch, Records)>,
-    /// The batches that the journal thread has; none in it when it only reads.
+    /// The batches that the journal thread has.
     in_flight: Option<Vec<Batch>>,
     /// Old records for the cleaner, newest first.
     old: Vec<(RecordNumber, Bytes)>,
@@ -241,6 +242,9 @@ impl StateThread {
             self.lanes.take(&mut self.taken, std::mem::replace(&mut self.applied, Room::NONE), sleep);
             if self.taken.stop == Some(Stop::AtOnce) {
                 return Ok(());
+            }
+            if let Some(old) = self.taken.old.take() {
+                self.take_old(old?);
             }
             let now = self.clock.now();
             self.apply(now);
@@ -356,16 +360,21 @@ impl StateThread {
     }
 
     fn take_result(&mut self, appended: Appended) -> Ended {
-        let Appended { result, old, took, disk } = appended;
+        let Appended { result, took, disk } = appended;
         self.metrics.appended(took, result.is_ok());
         result?;
-        if std::mem::take(&mut self.asked_for_old) && old.is_empty() {
-            self.cleaning = Cleaning::Impossible;
-        }
-        self.old = old;
-        self.old.reverse();
         self.see(disk);
         Ok(())
+    }
+
+    fn take_old(&mut self, mut old: Vec<(RecordNumber, Bytes)>) {
+        self.asked_for_old = false;
+        self.partition.hold_records(None);
+        if old.is_empty() {
+            self.cleaning = Cleaning::Impossible;
+        }
+        old.reverse();
+        self.old = old;
     }
 
     fn release(&mut self, now: Timestamp, durable: Vec<Batch>) {
@@ -383,16 +392,15 @@ impl StateThread {
             self.sealed.push((forming.batch, records));
         }
         let (records, batches) = join(self.sealed.drain(..));
-        let read = self.wants_old(records.records.len());
+        self.ask_for_old(records.records.len())?;
         self.cleaned = None;
-        if records.records.is_empty() && read.is_none() {
+        if records.records.is_empty() {
             // Nothing for the disk, so nothing to wait for.
             self.release(now, batches);
             return Ok(());
         }
-        let inline = read.is_none() && items <= INLINE_ITEMS && records.records.len() == 1;
-        self.asked_for_old = read.is_some();
-        let job = Job { records, read };
+        let inline = items <= INLINE_ITEMS && records.records.len() == 1;
+        let job = Job { records };
         if inline {
             let appended = run_job("the state thread", &self.writer, &job);
             self.take_result(appended)?;
@@ -403,6 +411,17 @@ impl StateThread {
         self.in_flight = Some(batches);
         let gone = |_| StoreError::Panicked { thread: "the journal thread".into(), what: "it is gone".into() };
         self.jobs.send(job).map_err(gone)
+    }
+
+    /// Has old records read for the cleaner, once at a time.
+    fn ask_for_old(&mut self, written: usize) -> Ended {
+        if self.asked_for_old {
+            return Ok(());
+        }
+        let (Some((from, count)), Some(reads)) = (self.wants_old(written), &self.reads) else { return Ok(()) };
+        self.asked_for_old = true;
+        self.partition.hold_records(Some(from));
+        reads.ask_for_old(from, count)
     }
 
     /// Which old records to read: about as many as are written. With fewer the cleaner would not keep up, since most of

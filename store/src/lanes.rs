@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::commit::Appended;
+use crate::commit::{Appended, OldRecords};
 use crate::messages::Accept;
 use crate::partition::Command;
 
@@ -66,6 +66,7 @@ pub(crate) struct Taken {
     pub(crate) first: VecDeque<Command>,
     pub(crate) second: VecDeque<(Accept, Room)>,
     pub(crate) appended: Option<Appended>,
+    pub(crate) old: Option<OldRecords>,
     pub(crate) stop: Option<Stop>,
 }
 
@@ -96,6 +97,7 @@ struct Queued {
     waiting: Room,
     items: usize,
     appended: Option<Appended>,
+    old: Option<OldRecords>,
     stop: Option<Stop>,
     /// At how many items the bell rings; `usize::MAX` while the state thread is awake.
     rings_at: usize,
@@ -110,6 +112,7 @@ impl Lanes {
             waiting: Room::NONE,
             items: 0,
             appended: None,
+            old: None,
             stop: None,
             rings_at: usize::MAX,
             asleep: false,
@@ -151,6 +154,13 @@ impl Lanes {
         self.ring_anyway(queued);
     }
 
+    /// The reader thread has read for the cleaner, which is in no hurry.
+    pub(crate) fn old_records(&self, old: OldRecords) {
+        let mut queued = self.lock();
+        queued.old = Some(old);
+        self.ring(queued, 1);
+    }
+
     /// Ends the state thread. The first word counts, but "at once" overrules "drained".
     pub(crate) fn stop(&self, stop: Stop) {
         let mut queued = self.lock();
@@ -186,7 +196,7 @@ impl Lanes {
         queued.rings_at = usize::MAX;
         queued.asleep = false;
         queued.items = 0;
-        let Queued { first, second, appended, stop, .. } = &mut *queued;
+        let Queued { first, second, appended, old, stop, .. } = &mut *queued;
         if taken.is_empty() {
             // The usual case costs two swaps; the emptied queues keep their memory.
             std::mem::swap(&mut taken.first, first);
@@ -196,6 +206,7 @@ impl Lanes {
             taken.second.append(second);
         }
         taken.appended = appended.take();
+        taken.old = old.take();
         taken.stop = *stop;
     }
 

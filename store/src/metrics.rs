@@ -16,8 +16,6 @@ use crate::board::PartitionSnapshot;
 use crate::messages::Outbox;
 use crate::partition::{Counters, OutboxStats, PartitionStats};
 
-type CountOf = fn(&Counters) -> u64;
-
 /// The metrics of all partitions of the node.
 pub(crate) struct StoreMetrics {
     commit_duration: Histogram,
@@ -31,7 +29,7 @@ pub(crate) struct StoreMetrics {
     spilled: Gauge,
     read_back: Counter,
     finals: Vec<(MessageState, Counter)>,
-    receipts: [(Counter, CountOf); 3],
+    unmatched: Counter,
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
 }
 
@@ -43,7 +41,7 @@ pub(crate) struct PartitionMetrics {
 
 enum OutboxGauges {
     Operator { ready: Gauge, inflight: Gauge, scheduled: Gauge, retry: Gauge, oldest_age: Gauge },
-    Account { receipts_pending: Gauge },
+    Account { receipts_pending: Gauge, receipts_expired: Counter },
 }
 
 impl StoreMetrics {
@@ -52,7 +50,6 @@ impl StoreMetrics {
         describe();
         let finals = MessageState::ALL.into_iter().filter(|state| state.is_final());
         let final_counter = |state| (state, counter!("smsc_messages_final_total", "state" => state_label(state)));
-        let receipts = |result| counter!("smsc_receipts_total", "result" => result);
         Self {
             commit_duration: histogram!("smsc_store_operation_duration_seconds", "op" => "commit"),
             commit_errors: counter!("smsc_store_errors_total", "op" => "commit"),
@@ -65,11 +62,7 @@ impl StoreMetrics {
             spilled: gauge!("smsc_store_spilled_messages"),
             read_back: counter!("smsc_store_records_read_total"),
             finals: finals.map(final_counter).collect(),
-            receipts: [
-                (receipts("delivered"), |counters| counters.receipts_delivered),
-                (receipts("expired"), |counters| counters.receipts_expired),
-                (receipts("unmatched"), |counters| counters.receipts_given_up),
-            ],
+            unmatched: counter!("smsc_receipts_total", "account" => "_unknown", "result" => "unmatched"),
             outboxes: Mutex::default(),
         }
     }
@@ -96,9 +89,7 @@ impl StoreMetrics {
         for (state, counter) in &self.finals {
             counter.absolute(sum(&|counters| counters.finals[*state as usize]));
         }
-        for (counter, count) in &self.receipts {
-            counter.absolute(sum(count));
-        }
+        self.unmatched.absolute(sum(&|counters| counters.receipts_given_up));
         self.read_back.absolute(sum(&|counters| counters.read_back));
         self.publish_outboxes(partitions);
     }
@@ -133,9 +124,10 @@ impl OutboxGauges {
                     oldest_age: gauge!("smsc_queue_oldest_message_age_seconds", "link" => name.as_str()),
                 }
             }
-            Outbox::Account(name) => {
-                Self::Account { receipts_pending: gauge!("smsc_receipts_pending", "account" => name.as_str()) }
-            }
+            Outbox::Account(name) => Self::Account {
+                receipts_pending: gauge!("smsc_receipts_pending", "account" => name.as_str()),
+                receipts_expired: counter!("smsc_receipts_total", "account" => name.as_str(), "result" => "expired"),
+            },
         }
     }
 
@@ -148,7 +140,8 @@ impl OutboxGauges {
                 retry.set(stats.retry as f64);
                 oldest_age.set(age.as_secs_f64());
             }
-            Self::Account { receipts_pending } => {
+            Self::Account { receipts_pending, receipts_expired } => {
+                receipts_expired.absolute(stats.receipts_expired);
                 let all = stats.ready + stats.leased + stats.scheduled + stats.retry;
                 // What waits and is no MO message is a receipt.
                 receipts_pending.set(all.saturating_sub(stats.waiting) as f64);
@@ -197,7 +190,17 @@ fn describe() {
 }
 
 fn none_waiting(outbox: Outbox) -> OutboxStats {
-    OutboxStats { outbox, ready: 0, leased: 0, scheduled: 0, retry: 0, enroute: 0, waiting: 0, oldest_due: None }
+    OutboxStats {
+        outbox,
+        ready: 0,
+        leased: 0,
+        scheduled: 0,
+        retry: 0,
+        enroute: 0,
+        waiting: 0,
+        receipts_expired: 0,
+        oldest_due: None,
+    }
 }
 
 fn add(sum: &mut OutboxStats, stats: &OutboxStats) {
@@ -206,6 +209,7 @@ fn add(sum: &mut OutboxStats, stats: &OutboxStats) {
     sum.scheduled += stats.scheduled;
     sum.retry += stats.retry;
     sum.waiting += stats.waiting;
+    sum.receipts_expired += stats.receipts_expired;
 }
 
 const fn state_label(state: MessageState) -> &'static str {

@@ -35,6 +35,8 @@ pub(crate) struct OutboxState {
     pub(crate) waiting: u64,
     /// Ready deliveries whose bodies are not in memory.
     pub(crate) spilled: u64,
+    /// Receipts that no receiver took in time, since the start.
+    pub(crate) receipts_expired: u64,
     /// How far a re-routing has come.
     pub(crate) reroute: Option<ReroutePlace>,
     holders: Vec<Registration>,
@@ -208,6 +210,7 @@ impl Outboxes {
             counts: [0; Stage::COUNT],
             waiting: 0,
             spilled: 0,
+            receipts_expired: 0,
             reroute: None,
             holders: Vec::new(),
             next_holder: 0,

@@ -244,7 +244,7 @@ impl EsmeSession {
     fn respond_to(&mut self, attempt: Attempt, status: CommandStatus, late: bool) {
         let outcome = outcome_of(status, self.services.offer_again.next(attempt.number, self.utc));
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
-            bound.metrics.receipts("delivered", 1);
+            bound.metrics.receipt_delivered();
         }
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }

@@ -2,27 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use crate::error::StoreError;
 use crate::free_space::{FreeSpace, Space};
-use crate::journal::{Journal, RecordNumber};
+use crate::journal::Journal;
 use crate::partition::Records;
 
 /// What the journal is asked for in one go.
 pub(crate) struct Job {
-    /// To append; none of them when only old ones are read.
+    /// To append.
     pub(crate) records: Records,
-    /// Old records to read for the cleaner: from this number, so many.
-    pub(crate) read: Option<(RecordNumber, usize)>,
 }
 
 /// What came of a [`Job`].
 pub(crate) struct Appended {
     /// An error is final.
     pub(crate) result: Result<(), StoreError>,
-    /// The old records that were asked for, oldest first; fewer if the journal does not keep them.
-    pub(crate) old: Vec<(RecordNumber, Bytes)>,
     /// How long the append took.
     pub(crate) took: Duration,
     /// What lies on the disk, and how full it is.
@@ -54,18 +48,11 @@ impl Writer {
     pub(crate) fn run(&mut self, job: &Job) -> Appended {
         let started = Instant::now();
         let Records { first, records, keep_from } = &job.records;
-        let mut result = Ok(());
-        if !records.is_empty() {
-            result = self.journal.append(*first, records, *keep_from);
-        }
+        let result = self.journal.append(*first, records, *keep_from);
         let finished = Instant::now();
-        let mut old = Vec::new();
-        if let (Ok(()), Some((from, count))) = (&result, job.read) {
-            result = self.read(from, count, &mut old);
-        }
         let written = records.iter().map(|record| record.len() as u64).sum();
         self.space.sample(finished, written, || self.journal.reusable());
-        Appended { result, old, took: finished - started, disk: self.disk() }
+        Appended { result, took: finished - started, disk: self.disk() }
     }
 
     /// Looks at the disk again, when nothing is written.
@@ -76,21 +63,6 @@ impl Writer {
 
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         self.journal.close()
-    }
-
-    fn read(
-        &mut self,
-        from: RecordNumber,
-        count: usize,
-        old: &mut Vec<(RecordNumber, Bytes)>,
-    ) -> Result<(), StoreError> {
-        for number in (from..).take(count) {
-            match self.journal.read(number)? {
-                Some(record) => old.push((number, record)),
-                None => break,
-            }
-        }
-        Ok(())
     }
 
     fn disk(&self) -> Disk {

@@ -122,6 +122,7 @@ pub struct Partition {
     ledger: Ledger,
     cleaning: CleaningRules,
     next_record: RecordNumber,
+    held_for_cleaner: Option<RecordNumber>,
     /// Records below this one can be read back.
     durable_end: RecordNumber,
     /// No receipt is written in an operator's stead before.
@@ -177,6 +178,7 @@ impl Partition {
             ledger: Ledger::default(),
             cleaning: CleaningRules::default(),
             next_record: 1,
+            held_for_cleaner: None,
             durable_end: 0,
             synthetic_from: Timestamp::default(),
             latest: Timestamp::default(),
@@ -244,8 +246,14 @@ impl Partition {
         }
         let alive = self.ledger.drop_dead();
         // A record that is being read stays until it is here.
-        let keep_from = self.reads.oldest().map_or(alive, |oldest| oldest.min(alive));
+        let keep_from =
+            [self.reads.oldest(), self.held_for_cleaner].into_iter().flatten().fold(alive, RecordNumber::min);
         Records { first, records, keep_from }
+    }
+
+    /// The records from this one on are being read for the cleaner, and stay until they are here (`None`).
+    pub fn hold_records(&mut self, from: Option<RecordNumber>) {
+        self.held_for_cleaner = from;
     }
 
     /// The batch is durable: its answers leave, its messages become visible, and go to who has room for them.

@@ -71,6 +71,8 @@ pub struct OutboxStats {
     pub enroute: u64,
     /// Messages (not receipts) that wait: what `waiting_max` bounds.
     pub waiting: u64,
+    /// Accounts: receipts that no receiver took in time, since the start.
+    pub receipts_expired: u64,
     /// Since when the oldest that may be pulled is due.
     pub oldest_due: Option<Timestamp>,
 }
@@ -113,6 +115,7 @@ impl Partition {
             retry: state.count(Stage::Retry),
             enroute: state.count(Stage::Enroute),
             waiting: state.waiting,
+            receipts_expired: state.receipts_expired,
             oldest_due: self.outboxes.oldest_due(index, &self.slab),
         });
         PartitionStats {

@@ -81,6 +81,8 @@ impl Partition {
                 "no receiver took the receipt within account.receipt_lifetime: it is given up"
             );
             self.counters.receipts_expired += 1;
+            let account = delivery.origin;
+            self.outboxes.get_mut(account).receipts_expired += 1;
             return self.retain(now, slot, None, batch);
         }
         if delivery.stage == Stage::Enroute {

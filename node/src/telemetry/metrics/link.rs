@@ -10,7 +10,6 @@ use metrics::{Counter, Gauge, Histogram, SharedString, counter, gauge, histogram
 use smsc_proto::session::{CloseReason, Counted, Direction, Session};
 use smsc_proto::smpp::command_status::CommandStatus;
 
-use super::labels;
 use super::pdus::{self, Side};
 
 /// The metrics of one link, or of one session of it. What it adds to the gauges it takes back when it is not bound any
@@ -72,12 +71,6 @@ impl LinkMetrics {
             counter.increment(count);
         }
     }
-
-    /// So many receipts of the operator belong to no message that we know.
-    pub fn unmatched_receipts(&self, count: u64) {
-        counter!("smsc_receipts_total", "account" => labels::UNKNOWN, "result" => "unmatched").increment(count);
-    }
-
     /// One submit_sm of a batch was answered so long after it went.
     pub fn answered(&self, took: Duration) {
         self.shared.response_duration.record(took);

@@ -17,6 +17,7 @@ pub struct SessionMetrics {
     bind_type: &'static str,
     sessions: Gauge,
     accepted: Counter,
+    receipts_delivered: Counter,
     throttled: Counter,
     response_duration: Histogram,
     rejected: RefCell<Vec<(&'static str, Counter)>>,
@@ -36,6 +37,11 @@ impl SessionMetrics {
                 "side" => Side::Esme.name()
             ),
             accepted: counter!("smsc_messages_accepted_total", "account" => account.clone(), "ingress" => "smpp"),
+            receipts_delivered: counter!(
+                "smsc_receipts_total",
+                "account" => account.clone(),
+                "result" => "delivered"
+            ),
             throttled: counter!("smsc_throttled_total", "scope" => "account", "account" => account.clone()),
             response_duration: histogram!(
                 "smsc_pdu_response_duration_seconds",
@@ -82,9 +88,9 @@ impl SessionMetrics {
         known.push((reason, counter));
     }
 
-    /// So many receipts ended so: `delivered` or `expired`.
-    pub fn receipts(&self, result: &'static str, count: u64) {
-        counter!("smsc_receipts_total", "account" => self.account.clone(), "result" => result).increment(count);
+    /// A receipt was taken. Those that nobody takes in time the store counts.
+    pub fn receipt_delivered(&self) {
+        self.receipts_delivered.increment(1);
     }
 
     /// One message of a batch was answered so long after it came.
