@@ -53,8 +53,8 @@ pub use self::http::Http;
 pub use self::listener::{Listener, ListenerTls, ProxyProtocol};
 pub use self::node::Node;
 pub use self::operator::{
-    LongMessages, Operator, OperatorBind, OperatorTls, Receipts, SHORT_CODE_LENGTH_MAX, SenderRule, SettleMode,
-    StatusMeaning, TonNpi, TonNpiRules,
+    LongMessages, MoLongMessages, Operator, OperatorBind, OperatorTls, Receipts, SHORT_CODE_LENGTH_MAX, SenderRule,
+    SettleMode, StatusMeaning, TonNpi, TonNpiRules,
 };
 pub use self::pending::Pending;
 pub use self::routing::{MoNoRoute, MoRoute, Route, RouteOperator, Router};

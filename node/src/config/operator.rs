@@ -70,6 +70,10 @@ pub struct Operator {
     /// What is done with messages that are longer than one.
     #[serde(default)]
     pub long_messages: LongMessages,
+    /// What is done with the parts of handsets' long messages. Held together they are answered when the message is whole,
+    /// or after 5 s: a window of the operator's that is smaller than a message makes each one wait so long.
+    #[serde(default)]
+    pub mo_long_messages: MoLongMessages,
     /// Under which names and numbers its messages come; the first rule that fits. Absent: as they were submitted.
     #[serde(default)]
     pub senders: Vec<SenderRule>,
@@ -135,6 +139,17 @@ pub enum LongMessages {
     /// Segments with sar_* TLVs.
     Sar,
     /// One message_payload.
+    Payload,
+}
+
+/// What is done with the parts of handsets' long messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoLongMessages {
+    /// They are delivered as they came.
+    #[default]
+    Keep,
+    /// The whole message is delivered as one message_payload.
     Payload,
 }
 

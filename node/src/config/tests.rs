@@ -217,6 +217,7 @@ retry = ["1s", "1m 30s"]
 waiting_max = 6
 alphabet = "ascii"
 long_messages = "sar"
+mo_long_messages = "payload"
 senders = [{ from = "BRAND*", to = "72345" }]
 ton_npi = { destination = [1, 1], short_code = [3, 0] }
 tls = { server_name = "smpp.example" }
@@ -332,6 +333,7 @@ operator:
     waiting_max: 6
     alphabet: ascii
     long_messages: sar
+    mo_long_messages: payload
     senders: [{ from: "BRAND*", to: "72345" }]
     ton_npi: { destination: [1, 1], short_code: [3, 0] }
     tls: { server_name: smpp.example }

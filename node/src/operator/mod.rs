@@ -9,10 +9,12 @@
 //! | [`reconnect`] | how long to wait before the next try (pure) |
 //! | [`submit`] | a leased message becomes a submit_sm; its response an outcome |
 //! | [`shape`] | what the operator wants of a message: sender, types of numbers, alphabet, form of long ones |
+//! | [`held_parts`] | parts of handsets' long messages, held until the message is whole (pure) |
 //! | [`deliver`] | a deliver_sm becomes a receipt or an MO message to keep |
 
 pub mod connect;
 pub mod deliver;
+pub mod held_parts;
 pub mod link;
 pub mod profile;
 pub mod reconnect;

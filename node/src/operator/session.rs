@@ -14,7 +14,10 @@ use std::time::Instant;
 
 use actix::prelude::*;
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use smsc_proto::ids::PartitionId;
+use smsc_proto::receipt::DeliveryReceipt;
 use smsc_proto::session::{CloseReason, Event, Role, SendError, Session, SessionState, VERSION_3_4};
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
@@ -28,11 +31,13 @@ use smsc_store::{
 };
 
 use super::deliver::{self, Delivered};
+use super::held_parts::{HeldParts, Step};
 use super::link::{OperatorLink, SessionEnded};
 use super::profile::Profile;
 use super::submit;
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
+use crate::config::MoLongMessages;
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
@@ -60,6 +65,10 @@ pub struct OperatorSession {
     messages: ByPartition<NewMessage>,
     // Deliveries that came as data_sm and are not answered yet; as many as the peer may leave unanswered.
     data_requests: HashSet<u32>,
+    // Parts from handsets that wait for the rest of their message; `None`: all go on as they come.
+    parts: Option<HeldParts>,
+    // The other parts that are answered with a message that was put together, by the number that it is kept under.
+    together: FxHashMap<u32, SmallVec<[u32; 4]>>,
     outcomes: ByPartition<Settlement>,
 }
 
@@ -77,6 +86,7 @@ impl OperatorSession {
         let config = &services.config;
         let mut options = config.session_options(Role::Esme);
         options.window_size_max = profile.config.window as usize;
+        let (joins, parts_max) = (profile.config.mo_long_messages == MoLongMessages::Payload, options.requests_max / 2);
         let mut session = Session::new(options, now);
         session.bind(now, kind, &bind(&profile))?;
         let options = WireOptions {
@@ -101,6 +111,8 @@ impl OperatorSession {
             receipts: Vec::new(),
             messages: ByPartition::default(),
             data_requests: HashSet::new(),
+            parts: joins.then(|| HeldParts::new(parts_max)),
+            together: FxHashMap::default(),
             outcomes: ByPartition::default(),
         };
         Ok(session.start())
@@ -177,8 +189,8 @@ impl OperatorSession {
         }
     }
 
-    /// Answers a deliver_sm or data_sm.
-    fn respond(&mut self, sequence_number: u32, status: CommandStatus) {
+    /// Answers one deliver_sm or data_sm.
+    fn respond_to_one(&mut self, sequence_number: u32, status: CommandStatus) {
         let command = match self.data_requests.remove(&sequence_number) {
             true => CommandId::DATA_SM,
             false => CommandId::DELIVER_SM,
@@ -186,7 +198,32 @@ impl OperatorSession {
         self.wire.session.respond(sequence_number, command, status, b"");
     }
 
+    /// Answers a message, and all parts that it was put together of.
+    fn respond(&mut self, sequence_number: u32, status: CommandStatus) {
+        self.respond_to_one(sequence_number, status);
+        for part in self.together.remove(&sequence_number).unwrap_or_default() {
+            self.respond_to_one(part, status);
+        }
+    }
+
     fn take_delivery(&mut self, sequence_number: u32, sm: &SmBody) {
+        let step = match &mut self.parts {
+            Some(parts) if !DeliveryReceipt::is_receipt(&sm.fields()) => parts.add(Instant::now(), sequence_number, sm),
+            Some(_) | None => Step::Alone,
+        };
+        match step {
+            Step::Waits => {}
+            Step::Alone => self.take_in(sequence_number, sm),
+            Step::Whole { sm, mut sequence_numbers } => {
+                let kept_under = sequence_numbers.pop().unwrap_or(sequence_number);
+                self.together.insert(kept_under, sequence_numbers);
+                self.take_in(kept_under, &sm);
+            }
+        }
+    }
+
+    /// Gathers a receipt or a message for the store, or says no.
+    fn take_in(&mut self, sequence_number: u32, sm: &SmBody) {
         let peer = self.wire.peer.ip();
         match deliver::read(&self.services, &self.profile, peer, sequence_number, self.utc, sm) {
             Ok(Delivered::Receipt(receipt)) => self.receipts.push(receipt),
@@ -328,9 +365,14 @@ impl Edge for OperatorSession {
         while let Some(event) = self.wire.session.poll_event() {
             self.handle_event(event, ctx);
         }
+        for part in self.parts.as_mut().map(|parts| parts.take_expired(now)).unwrap_or_default() {
+            self.take_in(part.sequence_number, &part.sm);
+        }
         self.flush(ctx);
         self.drain_if_idle(now);
         let deadline = self.pull(now, ctx);
+        let parts = self.parts.as_ref().and_then(HeldParts::poll_timeout);
+        let deadline = [deadline, parts].into_iter().flatten().min();
         if let Some(sent) = self.answered.take() {
             self.metrics.answered(now.saturating_duration_since(sent));
         }

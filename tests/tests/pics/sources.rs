@@ -1,4 +1,5 @@
-//! Which tests name which numbers of the acceptance list: read from the sources, comments above a test and its body.
+//! Which tests name which numbers of the acceptance list: read from the sources, comments above a test, its body, and the
+//! head of its chapter.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,15 @@ pub(crate) fn tests_by_number(root: &Path) -> TestsByNumber {
     for file in files {
         let text = std::fs::read_to_string(&file).expect("the sources can be read");
         let place = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-        for (name, numbers) in tests_of(&text) {
+        let tests = tests_of(&text);
+        // A chapter of tests names in its head what it is about as a whole.
+        if place.contains("tests/") && !tests.is_empty() {
+            let head = text.lines().take_while(|line| line.starts_with("//!"));
+            for number in head.flat_map(numbers_in) {
+                found.entry(number).or_default().push(format!("{place}: the chapter"));
+            }
+        }
+        for (name, numbers) in tests {
             for number in numbers {
                 found.entry(number).or_default().push(format!("{place}: {name}"));
             }

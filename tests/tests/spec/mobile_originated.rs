@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_proto::text::concatenation::{Marking, encode_text};
 use smsc_tests::configuration::Configuration;
 use smsc_tests::message::Message;
-use smsc_tests::node::{Node, usual};
+use smsc_tests::node::{Node, usual, usual_with};
 use smsc_tests::operator::Operator;
 
 /// A handset's message to a service number.
@@ -214,4 +215,56 @@ fn an_esmes_answer_says_whether_a_message_comes_again() {
         node.expect_metric("smsc_messages_final_total", &[], ended);
         assert_eq!(esme.deliveries(), [], "{status}");
     }
+}
+
+/// The parts of a long message from a handset.
+fn in_parts(text: &str, reference: u16) -> Vec<Message> {
+    let (data_coding, segments) = encode_text(text, Marking::Udh, reference).unwrap();
+    let parts = segments.into_iter().map(|segment| {
+        Message::to("72345").from("46701234567").octets(&segment.short_message).with(|message| {
+            (message.esm_class, message.data_coding) = (segment.esm_class, data_coding);
+        })
+    });
+    parts.collect()
+}
+
+#[test]
+fn parts_are_put_together_where_the_operator_is_configured_so() {
+    let operator = Operator::start("op-a");
+    let node = usual_with(&operator, "mo_long_messages = \"payload\"").start();
+    let esme = node.transceiver("demo");
+    let text = "join, all of you, and take your time. ".repeat(12);
+    let mut dispatches: Vec<_> = in_parts(&text, 7).into_iter().rev().map(|part| operator.send(part)).collect();
+    let arrived = esme.expect_delivery().message;
+    assert_eq!((arrived.as_text(), arrived.esm_class, arrived.short_message.len()), (text, 0, 0));
+    assert!(dispatches.drain(..).all(|dispatch| operator.expect_answer(dispatch) == CommandStatus::ESME_ROK));
+    operator.deliver(&from_handset("72345", "a short one"));
+    assert_eq!(esme.expect_delivery().message.as_text(), "a short one");
+}
+
+#[test]
+fn a_part_whose_others_never_come_is_delivered_as_it_came() {
+    let operator = Operator::start("op-a");
+    let node = usual_with(&operator, "mo_long_messages = \"payload\"").start();
+    let esme = node.transceiver("demo");
+    let part = in_parts(&"one of several. ".repeat(20), 7).remove(1);
+    let dispatch = operator.send(part.clone());
+    assert_eq!(esme.expect_delivery().message.user_data(), part.user_data());
+    assert_eq!(operator.expect_answer(dispatch), CommandStatus::ESME_ROK);
+}
+
+// Nothing is acknowledged before it is kept, held or not.
+#[test]
+fn parts_that_were_held_when_the_node_died_come_again() {
+    let operator = Operator::start("op-a");
+    let node = usual_with(&operator, "mo_long_messages = \"payload\"").start();
+    let text = "nothing is lost with a memory. ".repeat(12);
+    let parts = in_parts(&text, 7);
+    parts[..2].iter().for_each(|part| {
+        operator.send(part.clone());
+    });
+    node.expect_metric("smsc_pdus_total", &[("side", "operator"), ("command", "deliver_sm")], 2.0);
+    let node = node.restart();
+    operator.send(parts[2].clone());
+    assert_eq!(node.transceiver("demo").expect_delivery().message.as_text(), text);
 }
