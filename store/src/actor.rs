@@ -28,10 +28,11 @@ use crate::options::{JournalKind, OutboxRules, StoreOptions};
 use crate::partition::Partition;
 use crate::recovery;
 
-/// Octets of the journal's pages that are kept in memory: a part of `store.memory_max`, within these bounds. With less
-/// than the first, sled would read a page from the disk for each record that it appends to it.
-const CACHE_MIN: u64 = 8 << 20;
-const CACHE_MAX: u64 = 64 << 20;
+/// What of `store.memory_max` is for the journal's pages, within these bounds. sled's cache gets half of it, since sled
+/// keeps more than its cache may hold: at least a page in each of its 256 parts. With less than the least, it would read a
+/// page from the disk for each record that it appends to it.
+const PAGES_MIN: u64 = 8 << 20;
+const PAGES_MAX: u64 = 64 << 20;
 
 /// A partition can no longer keep messages. It has stopped answering; the node must exit and be started again.
 #[derive(Clone, Debug, Message)]
@@ -252,7 +253,8 @@ fn open_partition(
     parts: &StoreParts,
 ) -> Result<Opened, StoreError> {
     let at_path = |source| StoreError::InPartition { folder: path.clone(), source: Box::new(source) };
-    let cache = (options.memory_max / 4).clamp(CACHE_MIN, CACHE_MAX);
+    let pages = (options.memory_max / 4).clamp(PAGES_MIN, PAGES_MAX);
+    let cache = (pages / 2).max(PAGES_MIN);
     let (journal, watched): (Box<dyn Journal>, &Path) = match options.journal {
         JournalKind::Nothing => (Box::new(NothingJournal), &options.data_dir),
         JournalKind::Sled => {
@@ -261,7 +263,7 @@ fn open_partition(
         }
     };
     let mut journal = (parts.around_journal)(id, journal);
-    let bodies = StoreOptions { memory_max: options.memory_max.saturating_sub(cache), ..options.clone() };
+    let bodies = StoreOptions { memory_max: options.memory_max.saturating_sub(pages), ..options.clone() };
     let mut partition = Partition::new(id, &bodies);
     let reader = journal.reader();
     if reader.is_none() {
