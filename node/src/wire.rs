@@ -27,15 +27,17 @@ use tokio_rustls::TlsStream;
 /// Octets that may wait to be written before the peer is not read any more.
 const UNSENT_PAUSE: usize = 64 * 1024;
 /// Octets that one turn reads at most, so that one busy peer does not keep its thread from the others.
-const READ_TURN: usize = 256 * 1024;
-/// Octets of one read.
-const READ_SIZE: usize = 64 * 1024;
+const READ_TURN: usize = 32 * 1024;
+/// A peer that filled so many turns one after the other waits so long for its next one. Whoever keeps to a window of some
+/// hundred messages never does; a flood is held to 13 MB/s, and TCP tells it so.
+const READ_TURNS: u8 = 4;
+const READ_PAUSE: Duration = Duration::from_millis(10);
 /// How long we wait, after our last octet, for the peer to close: a reset must not eat a last nack (S1).
 const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// One read buffer per thread instead of one per connection: what was read is copied to where it is needed.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_TURN]);
 }
 
 /// A connection, with or without TLS.
@@ -100,6 +102,10 @@ pub struct Wire<T> {
     held_back: bool,
     /// Too much is unsent to read on.
     paused: bool,
+    /// Turns that it filled one after the other.
+    full_turns: u8,
+    /// It filled too many: nothing is read before.
+    read_after: Option<Instant>,
     partial_since: Option<Instant>,
     unsent_since: Option<Instant>,
     ending: Option<Ending>,
@@ -124,6 +130,8 @@ impl<T: Clone> Wire<T> {
             received: BytesMut::new(),
             held_back: false,
             paused: false,
+            full_turns: 0,
+            read_after: None,
             partial_since: None,
             unsent_since: None,
             ending: None,
@@ -132,20 +140,33 @@ impl<T: Clone> Wire<T> {
 
     /// Reads what is there and hands it to the session. Returns true when there may be more at once.
     fn poll_input(&mut self, now: Instant, cx: &mut task::Context<'_>) -> bool {
+        let waits = self.read_after.is_some_and(|after| now < after);
+        if !waits {
+            self.read_after = None;
+        }
         let mut budget = READ_TURN;
         loop {
             self.hand_over_frames(now);
             let reading = self.session.output().len() <= UNSENT_PAUSE;
             self.paused = !reading;
             self.session.set_reading(now, reading);
-            if !reading || !self.session.wants_read() {
+            if waits || !reading || !self.session.wants_read() {
                 return false;
             }
             if budget == 0 {
-                return true;
+                self.full_turns += 1;
+                if self.full_turns < READ_TURNS {
+                    return true;
+                }
+                self.full_turns = 0;
+                self.read_after = Some(now + READ_PAUSE);
+                return false;
             }
             match self.read_once(cx) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.full_turns = 0;
+                    return false;
+                }
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
                     self.session.handle_disconnect();
                     return false;
@@ -283,6 +304,7 @@ impl<T: Clone> Wire<T> {
             self.session.poll_timeout(),
             self.partial_since.map(|since| since + self.options.pdu_read),
             self.unsent_since.map(|since| since + self.options.write_stall),
+            self.read_after,
         ]
         .into_iter()
         .flatten()

@@ -71,9 +71,9 @@ pub(crate) fn items_of(command: &Command) -> usize {
         Command::Settle(Settle { items, .. }) => items.len(),
         Command::Receipts(RecordReceipts { items, .. }) => items.len(),
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
-        Command::Pull(_) | Command::ReadBack(_) => PIPELINE_ITEMS,
+        Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
-        Command::Register(_) | Command::Release(_) | Command::Find(_) | Command::Cancel(_) | Command::Replace(_) => 1,
+        Command::Find(_) | Command::Cancel(_) | Command::Replace(_) => 1,
     }
 }
 

@@ -136,7 +136,7 @@ mod tests {
         };
         assert_eq!(names(&["backlog", "1"]), Ok(vec!["backlog", "accept"]));
         assert_eq!(names(&[]).map(|rows| rows.len()), Ok(ROWS.len()));
-        for unknown in ["0", "11", "fast"] {
+        for unknown in ["0", "12", "fast"] {
             assert_eq!(names(&["1", unknown]), Err(unknown.to_owned()));
         }
     }

@@ -4,6 +4,7 @@ mod accept;
 mod backlog;
 mod elsewhere;
 mod idle;
+mod neighbours;
 mod one_bind;
 mod paced;
 mod whole_life;
@@ -30,6 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "paced-5k", what: "whole life, paced at 5,000/s", run: paced::at_5_000 },
     Row { name: "window-1", what: "accept, durable, one bind, window 1", run: one_bind::run },
     Row { name: "idle", what: "10,000 idle binds", run: idle::run },
+    Row { name: "neighbours", what: "a good client at 500/s beside a hostile crowd", run: neighbours::run },
     Row { name: "backlog", what: "5 million messages waiting, memory_max 256 MiB", run: backlog::run },
     Row { name: "kills", what: "100 × kill -9 under load", run: elsewhere::kills },
     Row { name: "fuzz", what: "hostile bytes", run: elsewhere::fuzzed },
