@@ -122,6 +122,7 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
         in_flight: None,
         old: Vec::new(),
         asked_for_old: false,
+        written: 0,
         cleaned: None,
         cleaning,
         desk,
@@ -224,6 +225,8 @@ struct StateThread {
     /// Old records for the cleaner, newest first.
     old: Vec<(RecordNumber, Bytes)>,
     asked_for_old: bool,
+    /// Records that were written since old ones were asked for.
+    written: usize,
     /// The last one that was cleaned into the batch that forms.
     cleaned: Option<RecordNumber>,
     cleaning: Cleaning,
@@ -415,17 +418,19 @@ impl StateThread {
 
     /// Has old records read for the cleaner, once at a time.
     fn ask_for_old(&mut self, written: usize) -> Ended {
+        self.written += written;
         if self.asked_for_old {
             return Ok(());
         }
         let (Some((from, count)), Some(reads)) = (self.wants_old(written), &self.reads) else { return Ok(()) };
         self.asked_for_old = true;
+        self.written = 0;
         self.partition.hold_records(Some(from));
         reads.ask_for_old(from, count)
     }
 
-    /// Which old records to read: about as many as are written. With fewer the cleaner would not keep up, since most of
-    /// what ends is kept to be asked for and is moved once; with more it would get in the way.
+    /// Which old records to read: half more than were written meanwhile. With fewer the cleaner would not keep up, since
+    /// most of what ends is kept to be asked for and is moved once; with many more it would get in the way.
     fn wants_old(&mut self, written: usize) -> Option<(RecordNumber, usize)> {
         if self.cleaning == Cleaning::Impossible || self.taken.stop.is_some() {
             return None;
@@ -440,7 +445,7 @@ impl StateThread {
             self.cleaning = Cleaning::Impossible;
             return None;
         }
-        Some((oldest, (written + 1).min(CLEAN_RECORDS)))
+        Some((oldest, (self.written + self.written / 2 + 1).min(CLEAN_RECORDS)))
     }
 
     fn see(&mut self, disk: Disk) {
