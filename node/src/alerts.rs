@@ -41,7 +41,7 @@ pub struct Wish {
 #[derive(Debug, Default)]
 struct Wishes {
     by_subscriber: HashMap<Subscriber, Wish>,
-    // Oldest first; a wish that was granted or made anew leaves its place behind.
+    // Oldest first; a wish that is made anew keeps its place.
     order: VecDeque<Subscriber>,
 }
 

@@ -94,19 +94,22 @@ impl Puller {
         self.rest
     }
 
-    /// From now on room stands, or it does not. Then the room that stands is to be asked back: with a pull of 0 from
-    /// the partition that is returned; it is pulled from anew.
-    pub fn set_rest(&mut self, rest: Rest) -> Option<PartitionId> {
+    /// Passes a ring on for which there is no room now: others are rung.
+    pub fn pass_on(&self, partition: PartitionId) -> NextPull {
+        NextPull { partition, room: 0, rest: self.rest }
+    }
+
+    /// From now on room stands, or it does not. Then the room that stands is to be asked back with the pull that is
+    /// returned; that partition is pulled from anew.
+    pub fn set_rest(&mut self, rest: Rest) -> Option<NextPull> {
         self.rest = rest;
-        let recalled = if rest == Rest::Returns { self.stands_at.take() } else { None };
-        if let Some(partition) = recalled {
-            self.ring(partition);
-        }
-        recalled
+        let partition = if rest == Rest::Returns { self.stands_at.take()? } else { return None };
+        self.ring(partition);
+        Some(self.pass_on(partition))
     }
 
     /// Asks for nothing any more. Room that stands is to be asked back, as with [`set_rest`](Self::set_rest).
-    pub fn stop(&mut self) -> Option<PartitionId> {
+    pub fn stop(&mut self) -> Option<NextPull> {
         let recalled = self.set_rest(Rest::Returns);
         self.window = 0;
         self.ringing.clear();
@@ -190,7 +193,7 @@ mod tests {
         puller.ring(partition(0));
         puller.next_pull(u32::MAX);
         puller.leased(partition(0), 4, 4);
-        assert_eq!(puller.set_rest(Rest::Returns), Some(partition(0)));
+        assert_eq!(puller.set_rest(Rest::Returns), pull(0, 0));
         puller.leased(partition(0), 6, 0);
         assert_eq!(puller.next_pull(3), pull(0, 3), "now at a pace");
     }
@@ -201,7 +204,7 @@ mod tests {
         puller.ring(partition(0));
         puller.next_pull(u32::MAX);
         puller.leased(partition(0), 4, 4);
-        assert_eq!(puller.stop(), Some(partition(0)));
+        assert_eq!(puller.stop(), pull(0, 0));
         puller.leased(partition(0), 6, 0);
         assert_eq!(puller.in_use(), 4);
         puller.settled(4);

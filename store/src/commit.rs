@@ -373,9 +373,6 @@ impl StateThread {
     fn take_old(&mut self, mut old: Vec<(RecordNumber, Bytes)>) {
         self.asked_for_old = false;
         self.partition.hold_records(None);
-        if old.is_empty() {
-            self.cleaning = Cleaning::Impossible;
-        }
         old.reverse();
         self.old = old;
     }

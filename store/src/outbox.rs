@@ -108,10 +108,10 @@ impl OutboxState {
     }
 
     /// Takes what stands of a holder's room; it is not rung either.
-    pub(crate) fn take_room(&mut self, holder: Holder) -> Option<(u32, Recipient<Leased>)> {
-        match self.give(holder, Room::None)? {
-            Room::Stands(room, reply) => Some((room, reply)),
-            Room::None | Room::Rung(_) => None,
+    pub(crate) fn take_room(&mut self, holder: Holder) -> u32 {
+        match self.give(holder, Room::None) {
+            Some(Room::Stands(room, _)) => room,
+            Some(Room::None | Room::Rung(_)) | None => 0,
         }
     }
 

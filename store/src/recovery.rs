@@ -50,7 +50,8 @@ pub fn replay(folder: &Path, journal: &mut dyn Journal, partition: &mut Partitio
         Ok(())
     })?;
     if let Some(number) = last
-        && let Some(record) = journal.read(number)?
+        && let Some(mut reader) = journal.reader()
+        && let Some(record) = reader.read(number)?
     {
         replayed.newest = Timestamp::from_millis(RecordView::read(number, &record)?.base.time);
     }

@@ -66,8 +66,9 @@ fn records_are_found_again_in_order() {
     journal.close().unwrap();
     let mut journal = open(folder.path()).unwrap();
     assert_eq!(numbers(&mut journal), [1, 2, 3, 4]);
-    assert_eq!(journal.read(2).unwrap(), Some(record(2, 100)));
-    assert_eq!(journal.read(9).unwrap(), None);
+    let mut reader = journal.reader().unwrap();
+    assert_eq!(reader.read(2).unwrap(), Some(record(2, 100)));
+    assert_eq!(reader.read(9).unwrap(), None);
 }
 
 #[test]
@@ -84,8 +85,9 @@ fn old_records_go_and_the_newest_always_stays() {
     assert_eq!(numbers(&mut journal), (37..=45).collect::<Vec<_>>());
     append(&mut journal, 46..=46, 20_000, 46);
     assert_eq!(numbers(&mut journal), [46]);
-    assert_eq!(journal.read(45).unwrap(), None);
-    assert_eq!(journal.read(46).unwrap(), Some(record(46, 20_000)));
+    let mut reader = journal.reader().unwrap();
+    assert_eq!(reader.read(45).unwrap(), None);
+    assert_eq!(reader.read(46).unwrap(), Some(record(46, 20_000)));
 }
 
 #[test]

@@ -113,10 +113,6 @@ impl Journal for Unreadable {
         self.journal.replay(each)
     }
 
-    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        self.journal.read(number)
-    }
-
     fn reader(&self) -> Option<Box<dyn JournalReader>> {
         Some((self.reader)())
     }

@@ -41,6 +41,14 @@ impl Node {
         usual(operator).start()
     }
 
+    /// The same, with an operator that cannot be reached, so that messages wait.
+    pub fn waiting() -> (Operator, Self) {
+        let operator = Operator::start("op-a");
+        operator.closes();
+        let node = Self::with(&operator);
+        (operator, node)
+    }
+
     /// Kills the process, as `kill -9` does. Its folder stays.
     pub fn kill(mut self) -> Place {
         self.process.kill();

@@ -41,7 +41,7 @@ pub fn deliver(
                 message.data_coding = converted.data_coding;
                 match tlvs.iter_mut().find(|tlv| tlv.tag == tag::MESSAGE_PAYLOAD && !tlv.value.is_empty()) {
                     Some(payload) => payload.value = &converted.user_data,
-                    None if converted.user_data.len() > SHORT_MESSAGE_MAX => {
+                    None if converted.user_data.len() > SmFields::SHORT_MESSAGE_MAX => {
                         message.short_message = b"";
                         tlvs.push(Tlv::new(tag::MESSAGE_PAYLOAD, &converted.user_data));
                     }
@@ -85,9 +85,6 @@ pub fn deliver(
     }
 }
 
-/// Octets that short_message holds in every version.
-const SHORT_MESSAGE_MAX: usize = 254;
-
 /// The text of an MO message in the account's alphabet, where the operator that brought it has another (Q29).
 fn converted(account: &Account, origin: Origin, message: &SmFields<'_>) -> Option<Converted> {
     let Origin::Operator(operator) = origin else { return None };
@@ -118,7 +115,7 @@ fn message<'a>(fields: &SmFields<'a>, with_tlvs: bool) -> SmFields<'a> {
     let mut message = SmFields { registered_delivery: 0, schedule_delivery_time: b"", validity_period: b"", ..*fields };
     if !with_tlvs {
         let text = fields.user_data();
-        message.short_message = &text[..text.len().min(SHORT_MESSAGE_MAX)];
+        message.short_message = &text[..text.len().min(SmFields::SHORT_MESSAGE_MAX)];
         message.tlvs = Tlvs::default();
     }
     message

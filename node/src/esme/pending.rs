@@ -52,7 +52,8 @@ pub struct PendingRequests {
 }
 
 impl PendingRequests {
-    /// A data_sm or submit_multi, or a submit_sm with set_dpf, waits for its answer. A sequence_number in use would mix two answers up.
+    /// A data_sm or submit_multi, or a submit_sm with set_dpf, waits for its answer. A sequence_number in use would mix two
+    /// answers up.
     pub fn submitted(&mut self, sequence_number: u32, submission: Submission) -> Result<(), Refusal> {
         if self.submissions.contains_key(&sequence_number) {
             return Err(Refusal::SequenceInUse);

@@ -1,9 +1,9 @@
 //! The actor of one connection of an ESME.
 //!
 //! Owns the socket and its [`Session`](smsc_proto::session::Session) value. The store sends it `Accepted`, `Found`,
-//! `Cancelled`, `Replaced`, `Leased`, `Settled` and `Ring`; the shutdown sends [`Drain`]. Its mailbox is bounded by its credits: one answer per batch that it
-//! asked for, one ring per partition. When it stops, what it had written without an answer is settled as lost and sent
-//! again; messages that it submitted and that were not answered are kept all the same.
+//! `Cancelled`, `Replaced`, `Leased`, `Settled` and `Ring`; the shutdown sends [`Drain`]. Its mailbox is bounded by its
+//! credits: one answer per batch that it asked for, one ring per partition. When it stops, what it had written without an
+//! answer is settled as lost and sent again; messages that it submitted and that were not answered are kept all the same.
 
 mod requests;
 
@@ -19,7 +19,7 @@ use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Outbind, Pdu};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring, Settle, Settled,
+    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
     Settlement,
 };
 
@@ -274,13 +274,19 @@ impl EsmeSession {
     }
 
     fn pull(&mut self, ctx: &mut Context<Self>) {
-        let Some(bound) = &mut self.bound else { return };
-        let Some(puller) = &mut bound.puller else { return };
-        while let Some(NextPull { partition, room, rest }) = puller.next_pull(u32::MAX) {
-            let outbox = Outbox::Account(bound.account.name);
-            let reply = ctx.address().recipient();
-            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
+        while let Some(next) = self.puller().and_then(|puller| puller.next_pull(u32::MAX)) {
+            self.pull_next(next, ctx);
         }
+    }
+
+    fn puller(&mut self) -> Option<&mut Puller> {
+        self.bound.as_mut()?.puller.as_mut()
+    }
+
+    fn pull_next(&self, NextPull { partition, room, rest }: NextPull, ctx: &mut Context<Self>) {
+        let Some(bound) = &self.bound else { return };
+        let (outbox, reply) = (Outbox::Account(bound.account.name), ctx.address().recipient());
+        self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
     }
 
     fn closed(&mut self, reason: CloseReason) {
@@ -371,13 +377,12 @@ impl Handler<Ring> for EsmeSession {
     type Result = ();
 
     fn handle(&mut self, ring: Ring, ctx: &mut Context<Self>) {
-        let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) else { return };
+        let Some(puller) = self.puller() else { return };
         puller.ring(ring.partition);
         if puller.free() == 0 {
-            // No room for it now: another bind may have. We pull as soon as we can, all the same.
-            let (rest, reply) = (puller.rest(), ctx.address().recipient());
-            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, rest, reply };
-            self.services.store.pull(ring.partition, pull);
+            // Another bind may have room. We pull as soon as we have, all the same.
+            let next = puller.pass_on(ring.partition);
+            self.pull_next(next, ctx);
         }
     }
 }
@@ -387,7 +392,7 @@ impl Handler<Leased> for EsmeSession {
 
     fn handle(&mut self, leased: Leased, _: &mut Context<Self>) {
         let count = u32::try_from(leased.items.len()).unwrap_or(u32::MAX);
-        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+        if let Some(puller) = self.puller() {
             puller.leased(leased.partition, leased.room, count);
         }
         let Some(account) = self.bound.as_ref().map(|bound| bound.account.clone()) else { return };
@@ -419,7 +424,7 @@ impl Handler<Settled> for EsmeSession {
     type Result = ();
 
     fn handle(&mut self, settled: Settled, _: &mut Context<Self>) {
-        if let Some(puller) = self.bound.as_mut().and_then(|bound| bound.puller.as_mut()) {
+        if let Some(puller) = self.puller() {
             puller.settled(settled.count);
         }
     }
@@ -430,11 +435,8 @@ impl Handler<Drain> for EsmeSession {
 
     fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
         self.draining = true;
-        let Some(bound) = &mut self.bound else { return };
-        if let Some(partition) = bound.puller.as_mut().and_then(Puller::stop) {
-            let (outbox, reply) = (Outbox::Account(bound.account.name), ctx.address().recipient());
-            let recall = Pull { outbox, holder: self.holder, room: 0, rest: Rest::Returns, reply };
-            self.services.store.pull(partition, recall);
+        if let Some(recall) = self.puller().and_then(Puller::stop) {
+            self.pull_next(recall, ctx);
         }
     }
 }

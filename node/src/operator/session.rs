@@ -16,7 +16,6 @@ use actix::prelude::*;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use smsc_proto::ids::PartitionId;
 use smsc_proto::receipt::DeliveryReceipt;
 use smsc_proto::session::{CloseReason, Event, Role, SendError, Session, SessionState, VERSION_3_4};
 use smsc_proto::smpp::command_id::CommandId;
@@ -310,17 +309,15 @@ impl OperatorSession {
         if takes_all { self.services.rest() } else { Rest::Returns }
     }
 
-    /// Asks for room back that stands in the store.
-    fn recall(&mut self, partition: PartitionId, ctx: &mut Context<Self>) {
+    fn pull_next(&self, NextPull { partition, room, rest }: NextPull, ctx: &mut Context<Self>) {
         let (outbox, reply) = (Outbox::Operator(self.profile.name), ctx.address().recipient());
-        let recall = Pull { outbox, holder: self.holder, room: 0, rest: Rest::Returns, reply };
-        self.services.store.pull(partition, recall);
+        self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
     }
 
     /// Pulls as much as window and pace allow; returns when the pace allows more.
     fn pull(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
-        if let Some(partition) = self.puller.set_rest(self.rest()) {
-            self.recall(partition, ctx);
+        if let Some(recall) = self.puller.set_rest(self.rest()) {
+            self.pull_next(recall, ctx);
         }
         loop {
             let wanted = self.puller.wanted();
@@ -332,15 +329,13 @@ impl OperatorSession {
                 Rest::Stands => wanted,
                 Rest::Returns => u32::try_from(self.throttle.take(wanted as usize, now)).unwrap_or(wanted),
             };
-            let Some(NextPull { partition, room, rest }) = self.puller.next_pull(granted) else {
+            let Some(next) = self.puller.next_pull(granted) else {
                 return self.throttle.ready_at(now);
             };
-            let outbox = Outbox::Operator(self.profile.name);
-            let reply = ctx.address().recipient();
-            self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
+            self.pull_next(next, ctx);
             if granted < wanted {
                 // The partition may hold more than the pace allows now.
-                self.puller.ring(partition);
+                self.puller.ring(next.partition);
                 return self.throttle.ready_at(now);
             }
         }
@@ -408,9 +403,7 @@ impl Handler<Ring> for OperatorSession {
         self.puller.ring(ring.partition);
         if self.puller.free() == 0 || self.throttle.ready_at(Instant::now()).is_some() {
             // No room or no pace for it now: another link may have. We pull as soon as we can, all the same.
-            let (rest, reply) = (self.puller.rest(), ctx.address().recipient());
-            let pull = Pull { outbox: ring.outbox, holder: self.holder, room: 0, rest, reply };
-            self.services.store.pull(ring.partition, pull);
+            self.pull_next(self.puller.pass_on(ring.partition), ctx);
         }
     }
 }
@@ -474,8 +467,8 @@ impl Handler<Drain> for OperatorSession {
 
     fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
         self.draining = true;
-        if let Some(partition) = self.puller.stop() {
-            self.recall(partition, ctx);
+        if let Some(recall) = self.puller.stop() {
+            self.pull_next(recall, ctx);
         }
     }
 }

@@ -13,9 +13,6 @@ use smsc_proto::text::udh::{self, Element, UserDataHeader};
 
 use crate::config::{self, LongMessages, TonNpi};
 
-/// Octets that short_message holds in every version.
-const SHORT_MESSAGE_MAX: usize = 254;
-
 /// The wishes of one operator.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -119,7 +116,7 @@ impl Shape {
         if matches!(self.long_messages, LongMessages::Udh | LongMessages::Sar) {
             text.as_payload = false;
         }
-        text.as_payload |= text.octets.len() > SHORT_MESSAGE_MAX;
+        text.as_payload |= text.octets.len() > SmFields::SHORT_MESSAGE_MAX;
         (changed || marked || text.as_payload != payload).then_some(text)
     }
 }

@@ -128,7 +128,10 @@ impl<T: Clone> Session<T> {
 
 /// The message for a peer that knows no TLVs; `None`: its text has no place without them.
 fn without_tlvs<'a>(sm: &SmFields<'a>) -> Option<SmFields<'a>> {
-    const SHORT_MESSAGE_MAX: usize = 254;
     let text = sm.user_data();
-    (text.len() <= SHORT_MESSAGE_MAX).then_some(SmFields { short_message: text, tlvs: Tlvs::default(), ..*sm })
+    (text.len() <= SmFields::SHORT_MESSAGE_MAX).then_some(SmFields {
+        short_message: text,
+        tlvs: Tlvs::default(),
+        ..*sm
+    })
 }

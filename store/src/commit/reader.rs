@@ -18,7 +18,7 @@ use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::Lanes;
 use crate::partition::{Command, READS_MAX, ReadRequest};
 
-/// Old records for the cleaner, oldest first; fewer than were asked for if the journal does not keep them.
+/// Old records for the cleaner, oldest first: one at least, and as many as were asked for unless the journal ends.
 pub(crate) type OldRecords = Result<Vec<(RecordNumber, Bytes)>, StoreError>;
 
 enum Request {
@@ -87,8 +87,10 @@ fn read(name: &str, requests: &Receiver<Request>, mut reader: Box<dyn JournalRea
 }
 
 fn read_old(reader: &mut dyn JournalReader, from: RecordNumber, count: usize) -> OldRecords {
-    let mut old = Vec::with_capacity(count);
-    for number in (from..).take(count) {
+    // The first is held, and there.
+    let first = reader.read(from)?.ok_or(StoreError::Gap { missing: from, next: from + 1 })?;
+    let mut old = vec![(from, first)];
+    for number in (from + 1..).take(count.saturating_sub(1)) {
         match reader.read(number)? {
             Some(record) => old.push((number, record)),
             None => break,

@@ -32,7 +32,7 @@ impl MemoryJournal {
 
 impl JournalReader for MemoryJournal {
     fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        Journal::read(self, number)
+        Ok(self.lock().get(&number).cloned())
     }
 }
 
@@ -46,10 +46,6 @@ impl Journal for MemoryJournal {
 
     fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError> {
         self.records().iter().try_for_each(|(number, record)| each(*number, record))
-    }
-
-    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.lock().get(&number).cloned())
     }
 
     fn reader(&self) -> Option<Box<dyn JournalReader>> {

@@ -39,10 +39,7 @@ pub trait Journal: Send {
     /// Hands every record to `each`, oldest first.
     fn replay(&mut self, each: &mut EachRecord<'_>) -> Result<(), StoreError>;
 
-    /// Reads one record back.
-    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError>;
-
-    /// A way to read records beside this one, on another thread, which never waits for an append nor makes one wait.
+    /// A way to read single records, on another thread, which never waits for an append nor makes one wait.
     /// `None`: records cannot be read back, and all bodies stay in memory.
     fn reader(&self) -> Option<Box<dyn JournalReader>>;
 

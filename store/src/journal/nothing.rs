@@ -18,10 +18,6 @@ impl Journal for NothingJournal {
         Ok(())
     }
 
-    fn read(&mut self, _number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        Ok(None)
-    }
-
     fn reader(&self) -> Option<Box<dyn JournalReader>> {
         None
     }

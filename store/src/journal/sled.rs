@@ -267,18 +267,6 @@ impl Journal for SledJournal {
         Ok(())
     }
 
-    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        let after = self.volumes.partition_point(|volume| volume.first <= number);
-        let Some(volume) = after.checked_sub(1).and_then(|index| self.volumes.get(index)) else { return Ok(None) };
-        match volume.tree.get(number.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))? {
-            Some(record) => Ok(Some(Bytes::copy_from_slice(&record))),
-            None if self.newest.is_some_and(|newest| number <= newest) => {
-                Err(StoreError::Gap { missing: number, next: number + 1 })
-            }
-            None => Ok(None),
-        }
-    }
-
     fn reader(&self) -> Option<Box<dyn JournalReader>> {
         let (folder, trees) = (self.folder.clone(), self.trees.clone());
         Some(Box::new(SledReader { folder, trees, next: VecDeque::new() }))

@@ -36,8 +36,7 @@ impl Partition {
             batch.answers.push(Answer::Leased(reply, leased));
             return;
         };
-        let stood = self.outboxes.get_mut(index).take_room(holder).map_or(0, |(room, _)| room);
-        leased.room = room.saturating_add(stood);
+        leased.room = room.saturating_add(self.outboxes.get_mut(index).take_room(holder));
         if room > 0 || rest == Rest::Stands {
             self.lease(now, index, holder, &mut leased);
         }
@@ -51,9 +50,6 @@ impl Partition {
         }
         if left == 0 || room == 0 {
             self.outboxes.serve_or_read(index);
-        }
-        if self.outboxes.get(index).spilled > 0 {
-            self.outboxes.read_later(index);
         }
         if !stands || !leased.items.is_empty() {
             batch.answers.push(Answer::Leased(reply, leased));
@@ -78,9 +74,6 @@ impl Partition {
                     break;
                 }
             }
-            if self.outboxes.get(index).spilled > 0 {
-                self.outboxes.read_later(index);
-            }
         }
     }
 
@@ -96,6 +89,7 @@ impl Partition {
         true
     }
 
+    /// Fills what there is room for with what is due and at hand, and has what comes next read ahead.
     fn lease(&mut self, now: Timestamp, index: OutboxIndex, holder: Holder, leased: &mut Leased) {
         let room = leased.room as usize;
         let at_hand = usize::try_from(self.outboxes.get(index).at_hand()).unwrap_or(usize::MAX);
@@ -147,6 +141,9 @@ impl Partition {
                 slab.get(*slot).is_some_and(|delivery| delivery.stage == Stage::Leased && delivery.number == *number)
             });
             held.sweep_at = 2 * held.leases.len() + 64;
+        }
+        if self.outboxes.get(index).spilled > 0 {
+            self.outboxes.read_later(index);
         }
     }
 

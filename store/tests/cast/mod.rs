@@ -331,10 +331,6 @@ impl<F: Fn() -> Result<(), StoreError> + Send + Sync> Journal for Watched<F> {
         self.journal.replay(each)
     }
 
-    fn read(&mut self, number: RecordNumber) -> Result<Option<Bytes>, StoreError> {
-        self.journal.read(number)
-    }
-
     fn reader(&self) -> Option<Box<dyn JournalReader>> {
         self.journal.reader()
     }

@@ -15,17 +15,9 @@ fn message() -> Message {
     Message::to("46701234567")
 }
 
-/// An operator that cannot be reached, so that messages wait, and a node that uses it.
-fn waiting() -> (Operator, Node) {
-    let operator = Operator::start("op-a");
-    operator.closes();
-    let node = Node::with(&operator);
-    (operator, node)
-}
-
 #[test]
 fn s47_a_waiting_message_is_deleted_and_never_leaves() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let message_id = esme.submit_ok(&message().text("cancelled"));
     assert_eq!(esme.cancel(&message_id), OK);
@@ -38,7 +30,7 @@ fn s47_a_waiting_message_is_deleted_and_never_leaves() {
 
 #[test]
 fn s47_s36_a_cancelled_message_is_a_failure_to_who_asked_for_failures() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     for (registered_delivery, reported) in [(1, true), (2, true), (3, false), (0, false)] {
         let message = message().with(|message| message.registered_delivery = registered_delivery);
@@ -54,7 +46,7 @@ fn s47_s36_a_cancelled_message_is_a_failure_to_who_asked_for_failures() {
 
 #[test]
 fn s47_a_cancelled_message_stays_so_after_a_kill() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let message_id = esme.submit_ok(&message().text("cancelled"));
     assert_eq!(esme.cancel(&message_id), OK);
@@ -103,7 +95,7 @@ fn s47_only_the_source_and_the_account_count_beside_the_id() {
 
 #[test]
 fn s47_without_an_id_all_between_two_addresses_are_cancelled() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     for _ in 0..3 {
         esme.submit_ok(&message().text("cancelled"));
@@ -142,7 +134,7 @@ fn s47_without_an_id_the_service_type_narrows_and_the_account_is_its_own() {
 
 #[test]
 fn s47_thousands_are_cancelled_with_one_request() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let rest = esme.submit_all(vec![message(); 2_500], 50, |_, answer| assert!(answer.is_ok()));
     assert!(rest.is_empty());
@@ -153,7 +145,7 @@ fn s47_thousands_are_cancelled_with_one_request() {
 
 #[test]
 fn a_destination_that_is_no_number_cancels_nothing() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let cancel = CancelSm { source: usual_source(), ..CancelSm::default() };
     assert_eq!(esme.cancel_with(cancel), CommandStatus::ESME_RINVDSTADR);
@@ -162,7 +154,7 @@ fn a_destination_that_is_no_number_cancels_nothing() {
 
 #[test]
 fn s37_a_message_may_take_the_place_of_a_waiting_one() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let replaced = esme.submit_ok(&message().text("old news").receipt());
     let replacing = |text: &str| message().text(text).with(|message| message.replace_if_present = 1);

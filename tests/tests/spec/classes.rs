@@ -15,14 +15,6 @@ fn message() -> Message {
     Message::to("46701234567")
 }
 
-/// An operator that cannot be reached, so that messages wait, and a node that uses it.
-fn waiting() -> (Operator, Node) {
-    let operator = Operator::start("op-a");
-    operator.closes();
-    let node = Node::with(&operator);
-    (operator, node)
-}
-
 /// An absolute time so long from now, in UTC, with that zone behind it.
 fn absolute(from_now: Duration, zone: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -50,7 +42,7 @@ fn s30_an_absolute_time_counts_in_its_zone() {
 
 #[test]
 fn s31_a_validity_that_is_over_ends_the_message_with_a_receipt() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let relative = esme.submit_ok(&message().receipt().validity("000000000001000R"));
     let later = absolute(Duration::from_secs(2), "00+");
@@ -114,7 +106,7 @@ fn s35_a_datagram_is_tried_at_once_and_has_no_receipt() {
 
 #[test]
 fn s35_a_datagram_is_not_kept_for_days() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let message_id = esme.submit_ok(&message().receipt().with(|message| message.esm_class = 0x01));
     esme.expect_state(&message_id, MessageState::Expired);

@@ -19,17 +19,9 @@ fn message() -> Message {
     Message::to("46701234567").text("old")
 }
 
-/// An operator that cannot be reached, so that messages wait, and a node that uses it.
-fn waiting() -> (Operator, Node) {
-    let operator = Operator::start("op-a");
-    operator.closes();
-    let node = Node::with(&operator);
-    (operator, node)
-}
-
 #[test]
 fn s48_the_new_text_leaves_in_the_coding_of_the_old_and_the_id_stays() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let unicode = message().octets(b"\0o\0l\0d").with(|message| (message.data_coding, message.protocol_id) = (8, 0x41));
     let message_id = esme.submit_ok(&unicode.tlv(tag::USER_MESSAGE_REFERENCE, &[0, 7]));
@@ -44,7 +36,7 @@ fn s48_the_new_text_leaves_in_the_coding_of_the_old_and_the_id_stays() {
 
 #[test]
 fn s19_a_transmitter_and_a_transceiver_may_replace_and_a_receiver_may_not() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let message_id = node.transmitter("demo").submit_ok(&message());
     for esme in [node.transmitter("demo"), node.transceiver("demo")] {
         assert_eq!(esme.replace(&message_id, "new"), OK);
@@ -54,7 +46,7 @@ fn s19_a_transmitter_and_a_transceiver_may_replace_and_a_receiver_may_not() {
 
 #[test]
 fn s26_a_message_payload_replaces_too_and_wins_over_a_short_message() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let message_id = esme.submit_ok(&message().payload(&[b'o'; 1_000]));
     let long = [b'n'; 1_500];
@@ -68,7 +60,7 @@ fn s26_a_message_payload_replaces_too_and_wins_over_a_short_message() {
 
 #[test]
 fn s48_a_replaced_text_survives_a_kill() {
-    let (operator, node) = waiting();
+    let (operator, node) = Node::waiting();
     let message_id = node.transmitter("demo").submit_ok(&message());
     assert_eq!(node.transmitter("demo").replace(&message_id, "new"), OK);
     let _node = node.restart();
@@ -111,7 +103,7 @@ fn s48_what_is_not_pending_or_not_ones_own_is_not_replaced() {
 
 #[test]
 fn what_is_wrong_with_a_replacement_is_said_by_the_code_of_its_field() {
-    let (_operator, node) = waiting();
+    let (_operator, node) = Node::waiting();
     let esme = node.transceiver("demo");
     let message_id = esme.submit_ok(&message());
     let with = |change: fn(&mut ReplaceSm)| {

@@ -86,6 +86,9 @@ pub struct SmFields<'a> {
 }
 
 impl<'a> SmFields<'a> {
+    /// Octets that short_message holds in every version; longer texts go as message_payload (S38).
+    pub const SHORT_MESSAGE_MAX: usize = 254;
+
     /// Reads a body in place. Up to three octets behind the last TLV are ignored (Q9, S8).
     #[inline]
     pub fn decode(body: &'a [u8]) -> Result<Self, FieldError> {
