@@ -130,6 +130,16 @@ impl Running {
         self.signal(rustix::process::Signal::INT);
     }
 
+    /// Stops it where it is, as SIGSTOP does.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
     /// Sends SIGKILL and waits until the process is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
