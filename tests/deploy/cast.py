@@ -79,13 +79,15 @@ def until(what, look):
 
 def get(port, path, host="127.0.0.1"):
     """Status and body, or None when nobody answers."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except OSError:
         return None
+    finally:
+        connection.close()
 
 
 @contextlib.contextmanager
@@ -122,33 +124,48 @@ def listens(port):
 class Node:
     """One node with account demo and the operators `north` (there) and `south` (never there)."""
 
-    def __init__(self, folder, smpp, http):
-        self.folder, self.smpp, self.http = folder, smpp, http
+    def __init__(self, host, smpp, tls, http, process):
+        self.host, self.smpp, self.tls, self.http, self.process = host, smpp, tls, http, process
 
     def metrics(self):
-        return get(self.http, "/metrics")[1]
+        return get(self.http, "/metrics", self.host)[1]
 
     def load(self, *arguments):
         """Submits messages; not all receipts can come, so the exit code says nothing."""
-        subprocess.run([smsc(), "load", "--smsc", f"127.0.0.1:{self.smpp}", *arguments], capture_output=True, timeout=PATIENCE)
+        command = [smsc(), "load", "--smsc", f"{self.host}:{self.smpp}", *arguments]
+        subprocess.run(command, capture_output=True, timeout=PATIENCE)
 
 
 @contextlib.contextmanager
-def node(operator_port, listener="", name="smsc-0"):
-    """A running node; `listener` are keys of its only listener."""
-    smpp, web = free_port(), free_port()
+def node(operator_port, host="127.0.0.1", ports=None, name="smsc-0", listener="", secure=False, session="", account=""):
+    """A running node; `ports` are those of SMPP, TLS and HTTP; `listener`, `session` and `account` are further keys."""
+    smpp, tls, web = ports or (free_port(), free_port(), free_port())
     with tempfile.TemporaryDirectory(prefix="smsc-deploy-") as folder:
         file = pathlib.Path(folder, "smsc.toml")
+        listeners = f'[[listener]]\naddress = "{host}:{smpp}"\n{listener}\n'
+        if secure:
+            for name_of, text in certificate().items():
+                pathlib.Path(folder, name_of).write_text(text)
+            pair = f'tls = {{ certificate = "{folder}/tls.crt", key = "{folder}/tls.key" }}'
+            listeners += f'[[listener]]\naddress = "{host}:{tls}"\n{pair}\n{listener}\n'
         file.write_text(f"""
 node = {{ name = "{name}", data_dir = "{folder}/data" }}
-http = {{ address = "127.0.0.1:{web}" }}
+http = {{ address = "{host}:{web}" }}
 store = {{ disk_free_min = "1MiB" }}
-drain = {{ lb_delay = "2s", deadline = "20s" }}
-listener = [{{ address = "127.0.0.1:{smpp}"{listener} }}]
-account = [{{ system_id = "demo", password = "demo", binds_max = 50 }}]
+drain = {{ lb_delay = "4s", deadline = "25s" }}
 route = [{{ prefix = "", operators = [{{ name = "north" }}] }}, {{ prefix = "44", operators = [{{ name = "south" }}] }}]
 mo_route = [{{ destination = "*", account = "demo" }}]
 
+[session]
+{session}
+
+[[account]]
+system_id = "demo"
+password = "demo"
+binds_max = 50
+{account}
+
+{listeners}
 [[operator]]
 name = "north"
 addresses = ["127.0.0.1:{operator_port}"]
@@ -162,8 +179,29 @@ system_id = "smsc"
 password = "x"
 """)
         with process(smsc(), "run", "--config", file) as child:
-            ready = lambda: child.poll() is None and (get(web, "/readyz") or (0,))[0] == 200
+            ready = lambda: child.poll() is None and (get(web, "/readyz", host) or (0,))[0] == 200
             until("the node is ready", ready)
-            running = Node(folder, smpp, web)
-            running.process = child
-            yield running
+            yield Node(host, smpp, tls, web, child)
+
+
+_CERTIFICATE = {}
+
+
+def certificate():
+    """A certificate that signs itself, as a kubernetes.io/tls Secret with ca.crt."""
+    if not _CERTIFICATE:
+        with tempfile.TemporaryDirectory() as folder:
+            key, crt = pathlib.Path(folder, "key"), pathlib.Path(folder, "crt")
+            subprocess.run(
+                [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                + ["-keyout", key, "-out", crt, "-days", "30", "-subj", "/CN=smsc.example", "-addext", "subjectAltName=DNS:smsc.example"],
+                check=True, capture_output=True,
+            )
+            _CERTIFICATE.update({"tls.crt": crt.read_text(), "tls.key": key.read_text(), "ca.crt": crt.read_text()})
+    return _CERTIFICATE
+
+
+def without_cluster(complaints):
+    """Without the one complaint that this release has of every cluster: that it cannot form one yet."""
+    lines = complaints.splitlines(keepends=True)
+    return "".join(line for line in lines if "clusters are not built yet" not in line)

@@ -71,9 +71,9 @@ class Pod:
         elif optional:
             return {}
         elif "certificate" in name or name.endswith("-tls"):
-            held = certificate()
+            held = cast.certificate()
         elif name == "operator-authorities":
-            held = {"north.crt": certificate()["ca.crt"]}
+            held = {"north.crt": cast.certificate()["ca.crt"]}
         else:
             held = {item["key"]: SECRET for item in items or []} or self._passwords()
         return {item["path"]: held[item["key"]] for item in items} if items else held
@@ -89,23 +89,6 @@ class Pod:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (folder / name).write_text(text)
-
-
-_CERTIFICATE = {}
-
-
-def certificate():
-    """A certificate that signs itself, as a kubernetes.io/tls Secret with ca.crt."""
-    if not _CERTIFICATE:
-        with tempfile.TemporaryDirectory() as folder:
-            key, crt = pathlib.Path(folder, "key"), pathlib.Path(folder, "crt")
-            subprocess.run(
-                [cast.program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-                + ["-keyout", key, "-out", crt, "-days", "30", "-subj", "/CN=smsc.example", "-addext", "subjectAltName=DNS:smsc.example"],
-                check=True, capture_output=True,
-            )
-            _CERTIFICATE.update({"tls.crt": crt.read_text(), "tls.key": key.read_text(), "ca.crt": crt.read_text()})
-    return _CERTIFICATE
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ class ThePodOfEachValueSet(unittest.TestCase):
             with self.subTest(name), pod.pod(helm.render(given)) as made:
                 file = made.container["args"][-1]
                 done = subprocess.run(made.command("check", file), env=made.environment(), capture_output=True, text=True)
-                self.assertEqual(without_cluster(done.stderr), "", done.stderr)
+                self.assertEqual(cast.without_cluster(done.stderr), "", done.stderr)
                 self.assertIn(done.returncode, (0, 2) if done.stderr else (0,))
 
     def test_has_the_users_own_configuration_where_the_node_looks_for_it(self):
@@ -84,9 +84,3 @@ def inside(child, url):
 def page(child, made):
     asked = ["nsenter", f"--net=/proc/{child.pid}/ns/net", "curl", "-s", f"http://127.0.0.1:{made.port('http')}/metrics"]
     return subprocess.run(asked, capture_output=True, text=True).stdout
-
-
-def without_cluster(complaints):
-    """Without the one complaint that this release has of every cluster: that it cannot form one yet."""
-    lines = complaints.splitlines(keepends=True)
-    return "".join(line for line in lines if "clusters are not built yet" not in line)
