@@ -15,6 +15,7 @@ import cast
 import promql
 from esme import BIND_TRANSCEIVER, ENQUIRE_LINK, Esme
 from test_alerts import ALERTS, rules
+from test_docs import mentions
 
 DASHBOARDS = sorted((cast.ROOT / "deploy/grafana").glob("*.json"))
 # Labels whose values are few and fixed: an expression that names another one waits for ever.
@@ -120,6 +121,11 @@ class Monitoring(unittest.TestCase):
                 continue
             with self.subTest(where, expression=expression):
                 self.assertTrue(self.ask(filled(expression)), "Prometheus has no data for it")
+
+    def test_metrics_that_the_documentation_names_are_the_nodes(self):
+        for page, found in mentions(r"`(smsc_[a-z_]+)"):
+            with self.subTest(page.name, metric=found[1]):
+                self.assertTrue(found[1] in self.samples or found[1] + "_count" in self.samples)
 
     def test_each_metric_of_the_node_is_on_a_dashboard(self):
         asked = {name for _, expression in expressions() for name, _ in promql.selectors(expression)}
