@@ -7,7 +7,7 @@
 
 {{- $listeners := list -}}
 {{- range $name, $listener := include "smsc.listeners" . | fromYaml -}}
-{{- $one := dict "address" (printf "0.0.0.0:%d" (int $listener.port)) -}}
+{{- $one := dict "address" (printf "%s:%d" $root.Values.bindAddress (int $listener.port)) -}}
 {{- if $listener.tls.enabled -}}
 {{- $folder := printf "/etc/smsc/tls/%s" $name -}}
 {{- $tls := dict "certificate" (printf "%s/tls.crt" $folder) "key" (printf "%s/tls.key" $folder) -}}
@@ -55,7 +55,7 @@
 
 {{- if eq (include "smsc.clustered" .) "true" -}}
 {{- $nodes := .Values.cluster.nodesExpected | default (ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled) -}}
-{{- $cluster := dict "name" (default (include "smsc.fullname" .) .Values.cluster.name) "listen" (printf "0.0.0.0:%d" (int .Values.cluster.port)) "nodes_expected" (int $nodes) -}}
+{{- $cluster := dict "name" (default (include "smsc.fullname" .) .Values.cluster.name) "listen" (printf "%s:%d" .Values.bindAddress (int .Values.cluster.port)) "nodes_expected" (int $nodes) -}}
 {{- $seeds := .Values.cluster.seeds | default (list (printf "%s:%d" (include "smsc.headlessDomain" .) (int .Values.cluster.port))) -}}
 {{- $_ := set $cluster "seeds" $seeds -}}
 {{- if eq (include "smsc.clusterTls" .) "true" -}}
@@ -64,8 +64,8 @@
 {{- $_ := set $config "cluster" $cluster -}}
 {{- end -}}
 
-{{- $http := dict "address" (printf "0.0.0.0:%d" (int .Values.api.port)) "token_file" "/etc/smsc/token/token" -}}
-{{- if .Values.agentCheck.enabled -}}{{- $_ := set $http "agent_check" (printf "0.0.0.0:%d" (int .Values.agentCheck.port)) -}}{{- end -}}
+{{- $http := dict "address" (printf "%s:%d" .Values.bindAddress (int .Values.api.port)) "token_file" "/etc/smsc/token/token" -}}
+{{- if .Values.agentCheck.enabled -}}{{- $_ := set $http "agent_check" (printf "%s:%d" .Values.bindAddress (int .Values.agentCheck.port)) -}}{{- end -}}
 {{- $_ := set $config "http" $http -}}
 {{- with $config.cdr -}}
 {{- if not .folder -}}{{- $_ := set $config "cdr" (merge (dict "folder" "/var/lib/smsc/cdr") .) -}}{{- end -}}

@@ -98,7 +98,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "smsc.listeners" -}}
 {{- $on := dict -}}
 {{- range $name, $listener := .Values.listeners -}}
-{{- if $listener.enabled -}}{{- $_ := set $on $name $listener -}}{{- end -}}
+{{- if $listener.enabled -}}
+{{- $_ := set $on $name (merge (deepCopy $listener) (dict "tls" (dict "enabled" false) "proxyProtocol" (dict "required" false) "service" dict)) -}}
+{{- end -}}
 {{- end -}}
 {{- if not $on -}}{{- fail "listeners: none is enabled, so no ESME could connect." -}}{{- end -}}
 {{ toYaml $on }}

@@ -119,6 +119,11 @@ class ARelease(unittest.TestCase):
         self.assertEqual(ports("demo-smsc-esme"), ["smpp"])
         self.assertEqual(ports("demo-smsc-smpp-proxy"), ["smpp-proxy"])
 
+    def test_a_listener_of_the_users_own_needs_a_port_only(self):
+        documents = helm.render({"listeners": {"partner": {"enabled": True, "port": 2780}}})
+        self.assertEqual(semantics.faults(documents), [])
+        self.assertIn({"address": "0.0.0.0:2780"}, yaml.safe_load(helm.configuration(documents))["listener"])
+
     def test_metrics_and_api_are_on_no_balancer(self):
         for name in helm.value_sets():
             for service in (d for d in helm.objects(name) if d["kind"] == "Service"):

@@ -1,5 +1,6 @@
 """What the chart asks for, run: the node starts on it, is ready as the probes ask, and goes within its grace period."""
 
+import contextlib
 import copy
 import signal
 import subprocess
@@ -46,41 +47,66 @@ class ThePodOfEachValueSet(unittest.TestCase):
 
 
 class ANodeInItsPod(unittest.TestCase):
+    """A value set as one would write it for a first customer, with the test that `helm test` carries out."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.documents = helm.render({
+            **helm.values("single-node"),
+            "accounts": [{"system_id": "bank"}],
+            "operators": [{"name": "north", "addresses": ["127.0.0.1:2875"], "system_id": "smsc"}],
+            "passwords": {"values": {"account-bank": "secret", "operator-north": "x"}},
+            "test": {"to": "46701234567", "systemId": "bank"},
+        })
+
     def test_is_ready_as_its_probes_ask_and_goes_within_its_grace_period(self):
-        given = helm.values("single-node")
-        documents = helm.render({**given, "accounts": [{"system_id": "bank", "password": "secret"}]})
-        with pod.pod(documents) as made:
-            arguments = made.container["args"]
-            with cast.process(*made.command(*arguments), env=made.environment()) as child:
-                for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-                    asked = made.container[probe]["httpGet"]
-                    path, port = asked["path"], made.port(asked["port"])
-                    cast.until(f"{path} is fine", lambda: inside(child, f"http://127.0.0.1:{port}{path}") == "200")
-                self.assertEqual(inside(child, f"http://127.0.0.1:{made.port('http')}/metrics"), "200")
-                bound = subprocess.Popen(
-                    ["nsenter", f"--net=/proc/{child.pid}/ns/net", cast.smsc(), "load", "--idle", "--binds=3", "--duration=60s"]
-                    + [f"--smsc=127.0.0.1:{made.port('smpp')}", "--system-id=bank", "--password=secret"],
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                )
-                try:
-                    sessions = lambda: "smsc_sessions{account=\"bank\",bind_type=\"trx\",side=\"esme\"} 3" in page(child, made)
-                    cast.until("three ESMEs are bound", sessions)
-                    began = time.monotonic()
-                    child.send_signal(signal.SIGTERM)
-                    grace = made.spec["terminationGracePeriodSeconds"]
-                    self.assertEqual(child.wait(timeout=grace), 0)
-                    self.assertLess(time.monotonic() - began, grace - 15, "there is a margin")
-                finally:
-                    bound.kill()
-                    bound.wait()
+        with self.running() as (made, child):
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                asked = made.container[probe]["httpGet"]
+                path, port = asked["path"], made.port(asked["port"])
+                cast.until(f"{path} is fine", lambda: get(child, port, path).endswith("200"))
+            idle = ["load", "--idle", "--binds=3", "--duration=60s", "--system-id=bank", "--password=secret"]
+            with cast.process(*inside(child), cast.smsc(), *idle, f"--smsc=127.0.0.1:{made.port('smpp')}"):
+                bound = 'smsc_sessions{account="bank",bind_type="trx",side="esme"} 3'
+                cast.until("three ESMEs are bound", lambda: bound in get(child, made.port("http"), "/metrics"))
+                began = time.monotonic()
+                child.send_signal(signal.SIGTERM)
+                grace = made.spec["terminationGracePeriodSeconds"]
+                self.assertEqual(child.wait(timeout=grace), 0)
+                self.assertLess(time.monotonic() - began, grace - 15, "there is a margin")
+
+    def test_passes_the_test_of_its_release_when_its_operator_is_there_and_fails_it_when_not(self):
+        test = helm.one(self.documents, "Pod")["spec"]["containers"][0]
+        secret = test["env"][0]["valueFrom"]["secretKeyRef"]
+        password = helm.one(self.documents, "Secret", secret["name"])["stringData"][secret["key"]]
+        service = helm.one(self.documents, "Service", "demo-smsc-esme")["metadata"]["name"]
+        with self.running() as (made, child):
+            cast.until("the node is ready", lambda: get(child, made.port("http"), "/readyz").endswith("200"))
+
+            def release_test(wait):
+                arguments = [a.replace("$(PASSWORD)", password).replace(service, "127.0.0.1") for a in test["args"]]
+                arguments = [f"--wait={wait}" if a.startswith("--wait=") else a for a in arguments]
+                return subprocess.run([*inside(child), cast.smsc(), *arguments], capture_output=True, text=True)
+
+            self.assertEqual(release_test("1s").returncode, 1, "there is no operator")
+            with cast.process(*inside(child), cast.smsc(), "simulate-operator", "--listen=127.0.0.1:2875"):
+                done = release_test("30s")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @contextlib.contextmanager
+    def running(self):
+        with pod.pod(self.documents) as made:
+            with cast.process(*made.command(*made.container["args"]), env=made.environment()) as child:
+                cast.until("the pod has its network", lambda: get(child, made.port("http"), "/livez").endswith("200"))
+                yield made, child
 
 
-def inside(child, url):
-    """The status that a probe is told inside the pod's network."""
-    asked = ["nsenter", f"--net=/proc/{child.pid}/ns/net", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url]
-    return subprocess.run(asked, capture_output=True, text=True).stdout
+def inside(child):
+    """What puts a command into the pod's network."""
+    return ["nsenter", f"--net=/proc/{child.pid}/ns/net"]
 
 
-def page(child, made):
-    asked = ["nsenter", f"--net=/proc/{child.pid}/ns/net", "curl", "-s", f"http://127.0.0.1:{made.port('http')}/metrics"]
-    return subprocess.run(asked, capture_output=True, text=True).stdout
+def get(child, port, path):
+    """Body and status of a page inside the pod."""
+    command = [*inside(child), "curl", "-s", "-w", "%{http_code}", f"http://127.0.0.1:{port}{path}"]
+    return subprocess.run(command, capture_output=True, text=True).stdout
