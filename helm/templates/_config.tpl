@@ -74,8 +74,9 @@
 {{ toYaml $config }}
 {{- end }}
 
-{{/* What a node takes up only when it starts. Accounts, operators and routes are not among it. */}}
+{{/* What can be taken up only by a start: not accounts, operators and routes, nor the log level. */}}
 {{- define "smsc.restartConfig" -}}
 {{- $config := include "smsc.config" . | fromYaml -}}
+{{- $_ := set $config "telemetry" (omit (default dict $config.telemetry) "log_level") -}}
 {{ toYaml (omit $config "account" "operator" "route" "mo_route" "router") }}
 {{- end }}

@@ -14,7 +14,7 @@ import helm
 
 POD = "smsc-0"
 # Whatever a user's own Secret holds: a password, a token, a certificate.
-SECRET = "change me"
+SECRET = "change-me-change-me-change-me"
 
 
 class Pod:

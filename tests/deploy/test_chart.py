@@ -96,6 +96,7 @@ class ARelease(unittest.TestCase):
     def test_with_restart_only_what_needs_one_rolls_the_pods(self):
         only = lambda **given: self.checksum(configChecksum="restart", **given)
         self.assertEqual(only(), only(accounts=[{"system_id": "new"}]))
+        self.assertEqual(only(), only(config={"telemetry": {"log_level": "debug"}}))
         self.assertNotEqual(only(), only(config={"store": {"messages_max": 5}}))
 
     def test_a_large_number_stays_a_number(self):

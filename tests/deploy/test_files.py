@@ -20,7 +20,7 @@ def check(text, folder, environment=()):
     for named in re.findall(r'"(/etc/smsc/[^"]+)"', text):
         file = pathlib.Path(f"{folder}{named}")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(cast.certificate().get(file.name, "change me"))
+        file.write_text(cast.certificate().get(file.name, "change-me-change-me-change-me"))
     file = folder / "smsc.toml"
     file.write_text(text.replace('"/etc/smsc/', f'"{folder}/etc/smsc/'))
     done = subprocess.run([cast.smsc(), "check", file], capture_output=True, text=True, env={**os.environ, **dict(environment)})
