@@ -6,6 +6,7 @@ import pathlib
 import re
 import select
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -107,6 +108,17 @@ class TheBalancer(unittest.TestCase):
                 left.add(esme)
         self.assertEqual(going.process.wait(timeout=cast.PATIENCE), 0)
         self.assertEqual([count(node.metrics(), "smsc_sessions") for node in stage.nodes[1:]], [4, 4])
+
+    def test_a_node_is_taken_out_by_hand_and_keeps_its_esmes(self):
+        stage = Stage(self.stack)
+        first = [self.stack.enter_context(stage.esme()) for _ in range(3)]
+        self.assertEqual([esme.bind() for esme in first], [0] * 3)
+        with socket.create_connection((stage.host, 9999)) as runtime:
+            runtime.sendall(b"set server smpp/smsc-0 state drain\n")
+            self.assertEqual(runtime.recv(1000).strip(), b"")
+        later = [self.stack.enter_context(stage.esme()) for _ in range(4)]
+        self.assertEqual([esme.bind() for esme in later], [0] * 4)
+        self.assertEqual(stage.sessions(), [1, 3, 3])
 
     @staticmethod
     def pages(stage):
