@@ -57,7 +57,9 @@ class Monitoring(unittest.TestCase):
         """A node to which everything has happened that it counts, and a Prometheus that looks at it."""
         prometheus = cast.program("prometheus")
         port = cls.stage.enter_context(cast.operator("--mo-rate", "5", "--mo-to", "72345", "--error-rate", "0.1:ESME_RSYSERR"))
-        cls.node = cls.stage.enter_context(cast.node(port, secure=True, session='enquire_link = "1s"\nenquire_link_misses = 1\nresponse = "1s"'))
+        # Who says nothing is found soon, and nobody else is taken for silent on a machine that is busy.
+        session = 'enquire_link = "2s"\nenquire_link_misses = 1\nresponse = "4s"'
+        cls.node = cls.stage.enter_context(cast.node(port, secure=True, session=session))
         cls.happenings(cls.node)
         folder = pathlib.Path(cls.stage.enter_context(tempfile.TemporaryDirectory()))
         config = yaml.safe_load((cast.ROOT / "deploy/prometheus/prometheus.yml").read_text())
