@@ -96,7 +96,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn id(number: u16) -> PartitionId {
-        PartitionId::new(960 + number).unwrap()
+        PartitionId::new(960 + number).expect("below 1024")
     }
 
     /// One letter a partition: its owner, in lower case when its lease is over, `-` for nobody's.

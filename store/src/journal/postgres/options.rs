@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn partitions_are_spread_over_the_databases() {
-        let options = options(&["postgres://smsc@a/smsc", "postgres://smsc:x@b:5433,c:5434/other"]).unwrap();
-        let of = |number| options.database_of(PartitionId::new(number).unwrap());
+        let options = options(&["postgres://smsc@a/smsc", "postgres://smsc:x@b:5433,c:5434/other"]).expect("good URLs");
+        let of = |number| options.database_of(PartitionId::new(number).expect("below 1024"));
         assert_eq!([of(960), of(961), of(962)], [0, 1, 0]);
         assert_eq!(options.databases[1].server.0, "b:5433,c:5434/other");
         assert_eq!(options.databases[0].config.get_password(), Some(&b"from a file"[..]));
@@ -174,7 +174,7 @@ mod tests {
             ("postgres://smsc@db", "database"),
             ("postgres://smsc@db/smsc?colour=red", "colour"),
         ] {
-            let error = options(&["postgres://smsc@a/smsc", url]).unwrap_err();
+            let error = options(&["postgres://smsc@a/smsc", url]).expect_err("refused");
             assert!(
                 matches!(&error, PostgresError::BadUrl { index: 1, what } if what.contains(word)),
                 "{url}: {error}"
