@@ -7,7 +7,7 @@ use actix::prelude::*;
 use smsc_proto::smpp::pdu::BindKind;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
-use smsc_store::{Name, Outbox, StoreHandle};
+use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -79,6 +79,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
     state.watch_store(store.clone());
     let removed = removed_operators(&config, &store);
+    ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
     if options.demo {

@@ -1,7 +1,8 @@
 //! The way into the store for sessions, links and the router: on the caller's thread, without an actor in between.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use actix::Addr;
 use smallvec::SmallVec;
 use smsc_proto::ids::{MessageRef, PartitionId};
 
@@ -9,13 +10,18 @@ use crate::board::{Board, PartitionSnapshot};
 use crate::commit::items_of;
 use crate::lanes::Lanes;
 use crate::messages::*;
+use crate::name::Name;
 use crate::options::PARTITIONS_MAX;
 use crate::partition::Command;
+use crate::receipt_desk::ReceiptDesk;
+use crate::receipt_index::Hints;
+use crate::remote::{Elsewhere, RemoteStore};
 
 /// A cheap copy of the way into the store. All calls return at once; answers come to the `Recipient` in the message.
 ///
 /// New messages go to the partitions of `store.partitions`. When that number was lowered, the partitions above it are
-/// still there for everything else, until they are empty.
+/// still there for everything else, until they are empty. Partitions of other nodes, once the way to them was
+/// [given](Self::set_remote), are pulled from, settled and asked like those of this one.
 #[derive(Clone)]
 pub struct StoreHandle {
     ways: Arc<Ways>,
@@ -27,6 +33,9 @@ struct Ways {
     /// Partitions that take new messages.
     accepting: SmallVec<[PartitionId; 1]>,
     board: Arc<Board>,
+    elsewhere: Elsewhere,
+    hints: Hints,
+    desk: OnceLock<Addr<ReceiptDesk>>,
 }
 
 /// The hash of an address's digits by which partitions are chosen and receipts matched.
@@ -54,7 +63,15 @@ impl StoreHandle {
         for (id, way) in partitions {
             lanes[slot(id)] = Some((id, way));
         }
-        Self { ways: Arc::new(Ways { lanes, accepting: accepting.into(), board }) }
+        let ways = Ways {
+            lanes,
+            accepting: accepting.into(),
+            board,
+            elsewhere: Elsewhere::default(),
+            hints: Hints::default(),
+            desk: OnceLock::new(),
+        };
+        Self { ways: Arc::new(ways) }
     }
 
     /// The partitions of this node.
@@ -62,10 +79,44 @@ impl StoreHandle {
         self.all().map(|(id, _)| id)
     }
 
-    /// The partition of this node, if it is the only one: holders may let their room stand there.
+    /// The partitions of this node, and of all others that were ever reached.
+    pub fn partitions_everywhere(&self) -> Vec<PartitionId> {
+        self.partitions().chain(self.ways.elsewhere.partitions()).collect()
+    }
+
+    /// The partition of this node, if it is the only one, and no other node is known: holders may let their room stand
+    /// there. It may change at any time, but once another node is known it stays `None`.
     pub fn only_partition(&self) -> Option<PartitionId> {
         let mut all = self.partitions();
-        all.next().filter(|_| all.next().is_none())
+        let only = all.next().filter(|_| all.next().is_none());
+        only.filter(|_| !self.ways.elsewhere.is_known())
+    }
+
+    /// Gives the way to the partitions of another node, or another way than before. All holders are registered there.
+    /// Parked receipts are looked for anew.
+    pub fn set_remote(&self, node: u16, partitions: &[PartitionId], way: Arc<dyn RemoteStore>) {
+        self.ways.elsewhere.set(node, partitions, way);
+        for (_, lanes) in self.all() {
+            push(lanes, Command::TryParkedAgain);
+        }
+    }
+
+    /// Hands a command to a partition of this node; for whoever acts for other nodes. False if it is none of ours: then
+    /// nobody is answered.
+    pub fn send_local(&self, partition: PartitionId, command: Command) -> bool {
+        let lanes = self.lanes(partition);
+        if let Some(lanes) = lanes {
+            push(lanes, command);
+        }
+        lanes.is_some()
+    }
+
+    pub(crate) fn has_desk(&self, desk: Addr<ReceiptDesk>) {
+        for (_, lanes) in self.all() {
+            push(lanes, Command::SeekElsewhere(desk.clone().recipient()));
+        }
+        // The first one stays: it may have searches under way.
+        let _ = self.ways.desk.set(desk);
     }
 
     /// The partition of new messages to this destination hash.
@@ -86,32 +137,47 @@ impl StoreHandle {
 
     /// Pulls.
     pub fn pull(&self, partition: PartitionId, pull: Pull) {
-        match self.lanes(partition) {
-            Some(lanes) => push(lanes, Command::Pull(pull)),
-            // Not ours: nothing is due there, and the room that was asked for is free again.
-            None => {
-                let Pull { outbox, room, reply, .. } = pull;
-                reply.do_send(Leased { outbox, partition, room, items: Vec::new() });
-            }
+        if let Some(lanes) = self.lanes(partition) {
+            push(lanes, Command::Pull(pull));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Pull(pull));
+        } else {
+            // Not known: nothing is due there, and the room that was asked for is free again.
+            let Pull { outbox, holder, room, reply, .. } = pull;
+            reply.do_send(Leased { outbox, partition, holder, room, items: Vec::new() });
         }
     }
 
     /// Settles leases; the batch goes to the partition of its leases.
     pub fn settle(&self, partition: PartitionId, settle: Settle) {
-        match self.lanes(partition) {
-            Some(lanes) => push(lanes, Command::Settle(settle)),
-            None => {
-                tracing::warn!(partition = partition.number(), "outcomes for a partition that is not ours are dropped")
+        if let Some(lanes) = self.lanes(partition) {
+            push(lanes, Command::Settle(settle));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Settle(settle));
+        } else {
+            tracing::warn!(partition = partition.number(), "outcomes for a partition that nobody owns are dropped");
+        }
+    }
+
+    /// Remembers which messages that operator has just given ids to, so that their receipts find them at once. For a
+    /// link, before it settles; costs nothing where there is one partition.
+    pub fn remember_ids(&self, operator: Name, partition: PartitionId, settled: &[Settlement]) {
+        if self.only_partition().is_some() {
+            return;
+        }
+        for settlement in settled {
+            if let Outcome::Sent { operator_message_id: Some(id), .. } = &settlement.outcome {
+                self.ways.hints.insert(operator, id, partition);
             }
         }
     }
 
-    /// Registers for rings in all partitions.
+    /// Registers for rings in all partitions, also of nodes that are not known yet.
     pub fn register(&self, register: Register) {
-        let Register { outbox, holder, ring } = register;
         for (_, lanes) in self.all() {
-            push(lanes, Command::Register(Register { outbox, holder, ring: ring.clone() }));
+            push(lanes, Command::Register(register.clone()));
         }
+        self.ways.elsewhere.register(register);
     }
 
     /// Ends a holder in all partitions.
@@ -119,30 +185,58 @@ impl StoreHandle {
         for (_, lanes) in self.all() {
             push(lanes, Command::Release(release));
         }
+        self.ways.elsewhere.release(release);
     }
 
-    /// Records receipts: each goes to the partition that its destination hash names, which sent the message, and is
-    /// answered from there; so one batch may be answered in several parts.
+    /// Records receipts, each in the partition that sent its message, and answers from there; so one batch may be
+    /// answered in several parts.
     ///
-    /// A receipt that matches nothing in its partition is parked there. With several partitions that is also the fate of
-    /// one whose source address the operator writes otherwise than the message's destination.
+    /// Where the message is, is known if this node saw the operator's response; else guessed by its destination, which
+    /// operators may write otherwise; else all partitions are asked. What is found nowhere is parked here.
     pub fn receipts(&self, receipts: RecordReceipts) {
         let mut all = self.all();
-        if let (Some((_, only)), None) = (all.next(), all.next()) {
+        if let (Some((_, only)), None, false) = (all.next(), all.next(), self.ways.elsewhere.is_known()) {
             return push(only, Command::Receipts(receipts));
         }
         let RecordReceipts { reply, items } = receipts;
-        let mut shares: SmallVec<[(PartitionId, Vec<OperatorReceipt>); 4]> = SmallVec::new();
+        let mut shares: SmallVec<[(Option<PartitionId>, Matching, Vec<OperatorReceipt>); 4]> = SmallVec::new();
         for item in items {
-            let home = self.partition_for(item.destination);
-            match shares.iter_mut().find(|(id, _)| *id == home) {
-                Some((_, share)) => share.push(item),
-                None => shares.push((home, vec![item])),
+            let hint = self.ways.hints.get(item.operator, &item.operator_message_id);
+            let (home, matching) = match hint {
+                Some(_) => (hint, Matching::Forgiving),
+                None if self.ways.elsewhere.is_known() => (None, Matching::Exact),
+                None => (Some(self.partition_for(item.destination)), Matching::Exact),
+            };
+            match shares.iter_mut().find(|(id, how, _)| (*id, *how) == (home, matching)) {
+                Some((_, _, share)) => share.push(item),
+                None => shares.push((home, matching, vec![item])),
             }
         }
-        for (home, items) in shares {
-            let Some(lanes) = self.lanes(home) else { continue };
-            push(lanes, Command::Receipts(RecordReceipts { reply: reply.clone(), items }));
+        for (home, matching, items) in shares {
+            let receipts = RecordReceipts { reply: reply.clone(), items };
+            match (home, self.ways.desk.get()) {
+                (Some(home), Some(desk)) => {
+                    self.seek(home, SeekReceipts { receipts, matching, strays: desk.clone().recipient() });
+                }
+                (None, Some(desk)) => desk.do_send(StrayReceipts { partition: None, why: Stray::Unmatched, receipts }),
+                (home, None) => {
+                    let destination = receipts.items.first().map_or(0, |receipt| receipt.destination);
+                    let home = home.unwrap_or_else(|| self.partition_for(destination));
+                    self.send_local(home, Command::Receipts(receipts));
+                }
+            }
+        }
+    }
+
+    /// Asks one partition for the messages of receipts.
+    pub(crate) fn seek(&self, partition: PartitionId, seek: SeekReceipts) {
+        if let Some(lanes) = self.lanes(partition) {
+            push(lanes, Command::Seek(seek));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Seek(seek));
+        } else {
+            let SeekReceipts { receipts, strays, .. } = seek;
+            strays.do_send(StrayReceipts { partition: Some(partition), why: Stray::OutOfReach, receipts });
         }
     }
 
@@ -158,38 +252,52 @@ impl StoreHandle {
     /// Finds a message. Returns how many partitions will answer: all of them, when the message is named by its alias.
     pub fn find(&self, find: Find) -> usize {
         let Find { tag, message, reply } = find;
-        self.ask(message, |lanes| push(lanes, Command::Find(Find { tag, message, reply: reply.clone() })))
+        self.ask(message, || Command::Find(Find { tag, message, reply: reply.clone() }))
     }
 
     /// Cancels. Returns how many partitions will answer.
     pub fn cancel(&self, cancel: Cancel) -> usize {
-        let Cancel { tag, account, like, what, reply } = cancel;
-        let ask = |lanes: &Lanes| {
-            push(lanes, Command::Cancel(Cancel { tag, account, like, what, reply: reply.clone() }));
-        };
-        match what {
+        let ask = || Command::Cancel(cancel.clone());
+        match cancel.what {
             Cancelling::Message(message) => self.ask(message, ask),
             // A destination of several may lie elsewhere than its own hash says.
-            Cancelling::Between { .. } => self.all().map(|(_, lanes)| ask(lanes)).count(),
+            Cancelling::Between { .. } => self.ask_all(ask),
         }
     }
 
     /// Replaces. Returns how many partitions will answer.
     pub fn replace(&self, replace: Replace) -> usize {
-        let Replace { tag, account, like, message, due, expires, receipts, text, reply } = replace;
-        self.ask(message, |lanes| {
-            let (text, reply) = (text.clone(), reply.clone());
-            let replace = Replace { tag, account, like, message, due, expires, receipts, text, reply };
-            push(lanes, Command::Replace(replace));
-        })
+        self.ask(replace.message, || Command::Replace(replace.clone()))
     }
 
     /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.
-    fn ask(&self, message: MessageRef, ask: impl Fn(&Lanes)) -> usize {
+    fn ask(&self, message: MessageRef, ask: impl Fn() -> Command) -> usize {
         match message {
-            MessageRef::Id(id) => self.lanes(id.partition()).map(ask).into_iter().count(),
-            MessageRef::Alias(_) => self.all().map(|(_, lanes)| ask(lanes)).count(),
+            MessageRef::Id(id) => usize::from(self.send(id.partition(), ask())),
+            MessageRef::Alias(_) => self.ask_all(ask),
         }
+    }
+
+    fn ask_all(&self, ask: impl Fn() -> Command) -> usize {
+        let ours = self.all().map(|(_, lanes)| push(lanes, ask())).count();
+        if !self.ways.elsewhere.is_known() {
+            return ours;
+        }
+        let theirs = self.ways.elsewhere.partitions();
+        ours + theirs.into_iter().filter(|partition| self.send(*partition, ask())).count()
+    }
+
+    /// Hands a command to a partition, whoever owns it; false if nobody does.
+    fn send(&self, partition: PartitionId, command: Command) -> bool {
+        if let Some(lanes) = self.lanes(partition) {
+            push(lanes, command);
+            return true;
+        }
+        let way = self.ways.elsewhere.way_to(partition);
+        if let Some(way) = &way {
+            way.send(Some(partition), command);
+        }
+        way.is_some()
     }
 
     /// What the partitions said about themselves last; about half a second old.

@@ -31,8 +31,10 @@ pub mod options;
 pub mod outbox;
 pub mod partition;
 pub mod receipt_index;
+pub mod receipt_desk;
 pub mod record;
 pub mod recovery;
+pub mod remote;
 
 pub use actor::{CloseStore, GetStoreStats, Store, StoreClosed, StoreFailed, StoreParts, StoreThreads};
 pub use board::PartitionSnapshot;
@@ -41,4 +43,6 @@ pub use fingerprint::Fingerprint;
 pub use handle::StoreHandle;
 pub use messages::*;
 pub use name::Name;
+pub use receipt_desk::ReceiptDesk;
+pub use remote::RemoteStore;
 pub use options::{Durability, JournalKind, OutboxRules, StoreOptions};

@@ -19,7 +19,7 @@ use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Outbind, Pdu};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
+    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring, Settle, Settled,
     Settlement,
 };
 
@@ -274,6 +274,11 @@ impl EsmeSession {
     }
 
     fn pull(&mut self, ctx: &mut Context<Self>) {
+        // Another node may have become known.
+        let rest = if self.draining { Rest::Returns } else { self.services.rest() };
+        if let Some(recall) = self.puller().and_then(|puller| puller.set_rest(rest)) {
+            self.pull_next(recall, ctx);
+        }
         while let Some(next) = self.puller().and_then(|puller| puller.next_pull(u32::MAX)) {
             self.pull_next(next, ctx);
         }

@@ -285,6 +285,7 @@ impl OperatorSession {
         let over = self.wire.session.state() == SessionState::Closed;
         for (partition, items) in self.outcomes.take() {
             let reply = (!over).then(|| ctx.address().recipient());
+            store.remember_ids(self.profile.name, partition, &items);
             store.settle(partition, Settle { holder: self.holder, items, reply });
         }
         let mut full = Vec::new();

@@ -59,7 +59,7 @@ pub struct DeliveryStatus {
 
 /// Ends what is still pending of an account's messages: DELETED, with a receipt if a failure is to be reported. Answered
 /// with [`Cancelled`] when durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cancel {
     /// The asker's mark, returned with the answer.
     pub tag: u32,
@@ -98,7 +98,7 @@ pub struct Cancelled {
 }
 
 /// Changes what is still pending of an account's message. Answered with [`Replaced`] when durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replace {
     /// The asker's mark, returned with the answer.
     pub tag: u32,
