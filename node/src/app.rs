@@ -11,6 +11,7 @@ use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::cluster::Cluster;
 use crate::config::{Config, OperatorBind};
 use crate::demo;
 use crate::esme::entrance::Entrance;
@@ -69,6 +70,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let profiles = profiles(&config)?;
     let router = RouterHandle::new(config.router_options())?;
+    let cluster = Cluster::open(&config)?;
     let mut signals = StopSignals::catch()?;
 
     let state = NodeState::default();
@@ -85,7 +87,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     if options.demo {
         demo::start_operator()?;
     }
-    let services = Arc::new(Services::new(config, store, router, router_actor));
+    let cluster_handle = cluster.as_ref().map(Cluster::handle);
+    let services = Arc::new(Services::new(config, store, router, router_actor, cluster_handle));
+    let cluster = cluster.map(Cluster::start);
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
@@ -138,6 +142,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         left = drain(&services, &links, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
+    // Peers hear of it before the store closes: nothing more is taken from them.
+    if let Some(cluster) = cluster {
+        cluster.stop();
+    }
     store_threads.close(config.drain.deadline)?;
     http.stop();
     tracing::info!(event = "drain.end", sessions_left = left, "stopped");

@@ -14,6 +14,7 @@ use smsc_store::clock::Clock;
 use smsc_store::{Holder, Name, Rest, StoreHandle};
 
 use crate::alerts::{Alerts, subscriber};
+use crate::cluster::ClusterHandle;
 use crate::config::Config;
 use crate::esme::account::Account;
 use crate::esme::bind::HashChecks;
@@ -31,6 +32,8 @@ pub struct Services {
     pub router: RouterHandle,
     /// The router's actor: told of links that bind and go.
     pub router_actor: Addr<Router>,
+    /// The other nodes; `None`: a single node.
+    pub cluster: Option<ClusterHandle>,
     /// Who is connected and bound.
     pub directory: Directory,
     /// Passwords that are being compared with hashes, off these threads.
@@ -49,13 +52,20 @@ pub struct Services {
 
 impl Services {
     /// The services of a node with that configuration.
-    pub fn new(config: Config, store: StoreHandle, router: RouterHandle, router_actor: Addr<Router>) -> Self {
+    pub fn new(
+        config: Config,
+        store: StoreHandle,
+        router: RouterHandle,
+        router_actor: Addr<Router>,
+        cluster: Option<ClusterHandle>,
+    ) -> Self {
         let accounts: Vec<Arc<Account>> =
             config.account.iter().map(|account| Arc::new(Account::new(account.clone(), &config.operator))).collect();
         Self {
             store,
             router,
             router_actor,
+            cluster,
             directory: Directory::default(),
             hash_checks: HashChecks::new(&config),
             bind_backoff: Mutex::default(),

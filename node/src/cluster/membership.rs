@@ -1,0 +1,118 @@
+//! This node among its peers: what it says, what it hears, who belongs. Pure: the time is passed in.
+//!
+//! Every value that crosses the network is made and taken here, so that a simulation of several nodes needs no socket.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use smsc_store::Name;
+use uuid::Uuid;
+
+use super::fact::{Fact, Key};
+use super::handshake::{Identity, Refused, Stranger};
+use super::peers::{Heard, Peers, Turn, Unusable};
+use super::publication::Publication;
+use super::translate;
+use super::wire::{Answer, Hello, Refusal, Update};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Membership {
+    /// Who this node is.
+    pub identity: Identity,
+    /// The others.
+    pub peers: Peers,
+    publication: Publication,
+    started: Instant,
+}
+
+impl Membership {
+    /// A node that knows nobody yet.
+    pub fn new(identity: Identity, now: Instant) -> Self {
+        Self { identity, peers: Peers::default(), publication: Publication::default(), started: now }
+    }
+
+    /// Says a fact of our own. Returns whether it is news.
+    pub fn say(&mut self, fact: Fact) -> bool {
+        self.publication.say(fact)
+    }
+
+    /// Takes a fact of our own back. Returns whether it is news.
+    pub fn withdraw(&mut self, key: Key) -> bool {
+        self.publication.withdraw(key)
+    }
+
+    /// What we say of ourselves under that key.
+    pub fn said(&self, key: Key) -> Option<&Fact> {
+        self.publication.get(key)
+    }
+
+    /// The number of changes that we have published.
+    pub const fn version(&self) -> u64 {
+        self.publication.version()
+    }
+
+    /// Answers a Hello, and says what was decided: whether who said it is new to us.
+    pub fn greet(&mut self, hello: &Hello, now: Instant) -> (Answer, Result<bool, Refused>) {
+        let met = self.identity.judge(hello).and_then(|stranger| self.peers.meet(stranger, now));
+        let refusal = met.as_ref().map_or_else(Refused::to_wire, |_| Refusal::None);
+        (Answer { hello: Some(self.identity.hello()), refusal: refusal.into() }, met)
+    }
+
+    /// Takes the answer to our own Hello. Both sides have to agree. Returns the peer, and whether it is new to us.
+    pub fn greeted(&mut self, answer: &Answer, now: Instant) -> Result<(Stranger, bool), Refused> {
+        let hello = answer.hello.as_ref().ok_or(Refused::Malformed("not who it is"))?;
+        let stranger = self.identity.judge(hello)?;
+        if let Some(refused) = Refused::from_wire(answer.refusal()) {
+            return Err(refused);
+        }
+        self.peers.meet(stranger.clone(), now).map(|new| (stranger, new))
+    }
+
+    /// What a watcher that has `from` of us is told now; `None`: we do not know it (any more).
+    pub fn update_for(&self, watcher: Uuid, from: Option<u64>, now: Instant) -> Option<Update> {
+        let watcher = self.peers.of(watcher)?;
+        let changes = self.publication.since(from);
+        let facts = changes
+            .facts
+            .iter()
+            .map(|(key, fact)| fact.as_ref().map_or_else(|| translate::withdrawn(key), translate::said));
+        Some(Update {
+            incarnation: self.identity.incarnation.as_bytes().to_vec().into(),
+            version: changes.version,
+            snapshot: changes.snapshot,
+            base: changes.base,
+            facts: facts.collect(),
+            beat: self.beat(now),
+            heard: watcher.beat,
+            votes: Vec::new(),
+        })
+    }
+
+    /// Takes an update of a peer. Returns whether anything changed that others should know.
+    pub fn hear(&mut self, update: Update, now: Instant) -> Result<bool, Unusable> {
+        let incarnation = translate::incarnation(&update.incarnation).ok_or(Unusable::Unknown)?;
+        let votes: BTreeSet<Name> = update.votes.iter().filter_map(|name| translate::name(name)).collect();
+        let heard = Heard {
+            incarnation,
+            snapshot: update.snapshot,
+            base: update.base,
+            version: update.version,
+            facts: update.facts.into_iter().filter_map(translate::read).collect(),
+            beat: update.beat,
+            echo: update.heard,
+            votes,
+        };
+        self.peers.hear(heard, now)
+    }
+
+    /// Suspects, and gives up, who was silent for too long.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<Turn> {
+        self.peers.handle_timeout(now)
+    }
+
+    /// Our clock, in milliseconds since our start and never 0, which is "none".
+    fn beat(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
