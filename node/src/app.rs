@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::cluster::Cluster;
+use crate::cluster::relay::Relays;
 use crate::config::{Config, OperatorBind};
 use crate::demo;
 use crate::esme::entrance::Entrance;
@@ -89,7 +90,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
     let services = Arc::new(Services::new(config, store, router, router_actor, cluster_handle));
-    let cluster = cluster.map(Cluster::start);
+    let cluster = cluster.map(|mut cluster| {
+        Relays::start(&services, &mut cluster);
+        cluster.start()
+    });
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {

@@ -93,9 +93,12 @@ impl StoreHandle {
     }
 
     /// Gives the way to the partitions of another node, or another way than before. All holders are registered there.
-    /// Parked receipts are looked for anew.
     pub fn set_remote(&self, node: u16, partitions: &[PartitionId], way: Arc<dyn RemoteStore>) {
         self.ways.elsewhere.set(node, partitions, way);
+    }
+
+    /// Has parked receipts looked for anew: another node can be reached.
+    pub fn try_parked_again(&self) {
         for (_, lanes) in self.all() {
             push(lanes, Command::TryParkedAgain);
         }

@@ -11,6 +11,7 @@
 //! | [`publication`], [`peers`], [`handshake`], [`membership`] | the core: pure values, time passed in |
 //! | [`handle`], [`view`] | the way to the cluster for the rest of the node |
 //! | `service`, `accept` | what peers ask of us; `dial`, `discovery` what we ask of them |
+//! | [`relay`] | messages of one node through the links and binds of another |
 //! | `tls` | certificates; `refusals`, `metrics` what people see |
 //! | [`wire`], [`translate`] | generated code of `proto/cluster.proto`, and what its messages mean |
 //!
@@ -27,6 +28,7 @@ mod metrics;
 pub mod peers;
 pub mod publication;
 mod refusals;
+pub mod relay;
 mod service;
 mod tls;
 pub mod translate;

@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smsc_proto::ids::PartitionId;
 use smsc_store::{Holder, Lease, LeasedDelivery, Outbox, Outcome, Settlement};
 use uuid::Uuid;
@@ -25,6 +25,9 @@ use uuid::Uuid;
 use super::error::RelayError;
 use super::part::{HolderNumber, ToOwner};
 
+/// Batches that an owner may leave unconfirmed. Only one that breaks streams again and again before it confirms gets so
+/// far: then nothing is asked for until it has.
+const UNCONFIRMED_MAX: usize = 10_000;
 /// Leases in one list.
 const HOLDING_MAX: usize = 4_096;
 
@@ -55,6 +58,8 @@ pub struct HolderSide {
     pulls: FxHashMap<PartitionId, VecDeque<Asked>>,
     unconfirmed: BTreeMap<u64, Batch>,
     next_batch: u64,
+    /// Whose pulls were answered with nothing because too much is unconfirmed.
+    starved: FxHashSet<(Holder, PartitionId)>,
 }
 
 #[derive(Debug)]
@@ -99,7 +104,11 @@ impl HolderSide {
 
     /// It asks for what is due. Without a stream nothing is.
     pub fn pull(&mut self, partition: PartitionId, holder: Holder, room: u32, steps: &mut Vec<HolderStep>) {
-        if !self.open || !self.holders.contains_key(&holder) {
+        let starves = self.unconfirmed.len() >= UNCONFIRMED_MAX;
+        if starves && self.open {
+            self.starved.insert((holder, partition));
+        }
+        if !self.open || starves || !self.holders.contains_key(&holder) {
             return steps.push(HolderStep::Leased { holder, partition, room, items: Vec::new() });
         }
         self.pulls.entry(partition).or_default().push_back(Asked { holder, room });
@@ -118,7 +127,7 @@ impl HolderSide {
         // Nearly always one run: the leases of an earlier one end within a response timer of its end.
         let mut runs: Vec<(u32, Vec<Settlement>)> = Vec::with_capacity(1);
         for settlement in items {
-            let run = self.end(partition, holder, settlement.lease);
+            let run = if settlement.late { self.run } else { self.end(partition, holder, settlement.lease) };
             match runs.iter_mut().find(|(known, _)| *known == run) {
                 Some((_, items)) => items.push(settlement),
                 None => runs.push((run, vec![settlement])),
@@ -134,8 +143,15 @@ impl HolderSide {
     /// Ends a lease; in which run of the owner it was given.
     fn end(&mut self, partition: PartitionId, holder: Holder, lease: Lease) -> u32 {
         let held = self.holders.get_mut(&holder);
-        let given = held.and_then(|held| held.leases.remove(&(partition, lease.slot)));
-        given.map_or(self.run, |(_, run)| run)
+        let Some(leases) = held.map(|held| &mut held.leases) else { return self.run };
+        let key = (partition, lease.slot);
+        match leases.get(&key).copied() {
+            Some((number, run)) if number == lease.number => {
+                leases.remove(&key);
+                run
+            }
+            Some(_) | None => self.run,
+        }
     }
 
     fn keep(&mut self, mut batch: Batch, steps: &mut Vec<HolderStep>) {
@@ -251,6 +267,11 @@ impl HolderSide {
     pub fn confirmed(&mut self, batch: u64, steps: &mut Vec<HolderStep>) {
         if let Some(mut batch) = self.unconfirmed.remove(&batch) {
             credit(&mut batch, steps);
+        }
+        if self.unconfirmed.len() < UNCONFIRMED_MAX && !self.starved.is_empty() {
+            for (holder, partition) in std::mem::take(&mut self.starved) {
+                steps.push(HolderStep::Ring { holder, partition });
+            }
         }
     }
 

@@ -26,6 +26,8 @@ use super::part::{HolderNumber, ToHolder};
 
 /// No window is larger.
 const ROOM_MAX: u32 = 10_000;
+/// Streams are counted from one.
+const NO_STREAM: u64 = 0;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ pub struct OwnerSide {
     /// Leases that the peer has listed since the stream began.
     listed: FxHashSet<Lease>,
     /// Pulls and outcomes that the store has not answered, by partition, in the order of their answers.
-    pulls: FxHashMap<PartitionId, VecDeque<u64>>,
+    pulls: FxHashMap<PartitionId, VecDeque<(u64, HolderNumber)>>,
     outcomes: FxHashMap<PartitionId, VecDeque<(u64, u64)>>,
 }
 
@@ -87,7 +89,7 @@ impl OwnerSide {
         Self {
             answer_max,
             peer: None,
-            stream: 0,
+            stream: NO_STREAM,
             open: false,
             holders: FxHashMap::default(),
             theirs: FxHashMap::default(),
@@ -209,7 +211,7 @@ impl OwnerSide {
             let (items, more) = (Vec::new(), false);
             return steps.push(OwnerStep::Send(ToHolder::Leased { partition, holder: number, items, more }));
         };
-        self.pulls.entry(partition).or_default().push_back(self.stream);
+        self.pulls.entry(partition).or_default().push_back((self.stream, number));
         steps.push(OwnerStep::Pull { partition, outbox: *outbox, holder: *holder, room: room.min(ROOM_MAX) });
     }
 
@@ -241,33 +243,35 @@ impl OwnerSide {
     // --- what the store says ---
 
     /// Something is due.
-    pub fn ring(&self, ring: Ring, steps: &mut Vec<OwnerStep>) {
+    pub fn ring(&mut self, ring: Ring, steps: &mut Vec<OwnerStep>) {
         let Ring { outbox, partition, holder } = ring;
         match self.theirs.get(&holder) {
             Some(number) if self.open => {
                 steps.push(OwnerStep::Send(ToHolder::Ring { holder: *number, partition }));
             }
             // Somebody else may be there.
-            Some(_) => steps.push(OwnerStep::Pull { partition, outbox, holder, room: 0 }),
+            Some(number) => {
+                self.pulls.entry(partition).or_default().push_back((NO_STREAM, *number));
+                steps.push(OwnerStep::Pull { partition, outbox, holder, room: 0 });
+            }
             None => {}
         }
     }
 
     /// A pull is answered.
     pub fn leased(&mut self, now: Instant, leased: Leased, steps: &mut Vec<OwnerStep>) {
-        let Leased { partition, holder, room, items, .. } = leased;
-        if room == 0 && items.is_empty() && !self.open {
-            return; // A ring was passed on.
-        }
-        let asked = self.pulls.get_mut(&partition).and_then(VecDeque::pop_front);
-        let Some(number) = self.theirs.get(&holder).copied() else { return };
-        if !self.open || asked != Some(self.stream) {
-            if !items.is_empty() {
+        let Leased { partition, holder, items, .. } = leased;
+        let Some((stream, number)) = self.pulls.get_mut(&partition).and_then(VecDeque::pop_front) else { return };
+        let is_there = self.theirs.contains_key(&holder);
+        if !self.open || stream != self.stream {
+            if is_there && !items.is_empty() {
                 let leases = items.iter().map(|item| item.lease).collect();
                 steps.push(OwnerStep::GiveBack { partition, holder, leases });
             }
             return;
         }
+        // Of a holder that has gone the store has taken everything back.
+        let items = if is_there { items } else { Vec::new() };
         for item in &items {
             let Lease { slot, number: lease, .. } = item.lease;
             let given = Given { number: lease, holder: number, attempt: item.attempt, at: now };

@@ -1,9 +1,10 @@
 //! What the two sides of a relay say to each other, in the terms of the store.
 
-use smsc_proto::ids::PartitionId;
+use smsc_proto::ids::{MessageRef, PartitionId};
+use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
-    Cancel, Cancelled, DeliveryStatus, Find, Lease, LeasedDelivery, Matching, Name, NotReplaced, OperatorReceipt, Outbox,
-    Replace, Settlement,
+    Cancel, Cancelled, Cancelling, DeliveryStatus, Find, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText,
+    NotReplaced, OperatorReceipt, Outbox, ReceiptRequest, Replace, Settlement,
 };
 
 /// Number of a link or bind, given by the node that has it.
@@ -51,8 +52,8 @@ pub enum ToHolder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Question {
-    Find(smsc_proto::ids::MessageRef),
-    Cancel { account: Name, like: smsc_store::Fingerprint, what: smsc_store::Cancelling },
+    Find(MessageRef),
+    Cancel { account: Name, like: Fingerprint, what: Cancelling },
     Replace(Box<Replacing>),
 }
 
@@ -61,12 +62,12 @@ pub enum Question {
 #[allow(missing_docs)]
 pub struct Replacing {
     pub account: Name,
-    pub like: smsc_store::Fingerprint,
-    pub message: smsc_proto::ids::MessageRef,
-    pub due: Option<smsc_proto::timestamp::Timestamp>,
-    pub expires: Option<smsc_proto::timestamp::Timestamp>,
-    pub receipts: smsc_store::ReceiptRequest,
-    pub text: smsc_store::NewText,
+    pub like: Fingerprint,
+    pub message: MessageRef,
+    pub due: Option<Timestamp>,
+    pub expires: Option<Timestamp>,
+    pub receipts: ReceiptRequest,
+    pub text: NewText,
 }
 
 /// What the owner answers.
