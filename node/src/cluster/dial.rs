@@ -45,7 +45,7 @@ enum Ended {
     Refused(#[from] Refused),
     #[error("it is connected by another address")]
     Connected(Uuid),
-    #[error("{0}")]
+    #[error("{}", reason_of(.0))]
     Failed(Box<Status>),
     #[error("silent for too long")]
     Silent,

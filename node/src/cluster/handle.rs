@@ -194,6 +194,11 @@ impl ClusterHandle {
         self.state().membership.update_for(watcher, from, Instant::now())
     }
 
+    /// Whether this node has said that it leaves: whoever has heard it needs no stream any more.
+    pub(super) fn has_left(&self) -> bool {
+        self.state().membership.has_left()
+    }
+
     /// Takes an update of a peer.
     pub(super) fn hear(&self, update: Update) -> Result<(), Unusable> {
         let news = self.state().membership.hear(update, Instant::now())?;

@@ -49,9 +49,15 @@ impl Membership {
         }
     }
 
-    /// Says a fact of our own. Returns whether it is news.
+    /// Says a fact of our own. Returns whether it is news. Who has left says nothing more of himself.
     pub fn say(&mut self, fact: Fact) -> bool {
-        self.publication.say(fact)
+        let too_late = fact.key() == Key::Standing && self.has_left();
+        !too_late && self.publication.say(fact)
+    }
+
+    /// Whether this node has said that it leaves.
+    pub fn has_left(&self) -> bool {
+        self.phase() == Phase::Left
     }
 
     /// Takes a fact of our own back. Returns whether it is news.
@@ -164,7 +170,7 @@ impl Membership {
 
     /// Whether this node has had the time to find the others.
     fn is_settled(&self, now: Instant) -> bool {
-        self.seen() >= self.nodes_expected as usize || now >= self.started + GONE_AFTER
+        self.members().len() >= self.nodes_expected as usize || now >= self.started + GONE_AFTER
     }
 
     fn phase(&self) -> Phase {
