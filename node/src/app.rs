@@ -4,22 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use smsc_proto::smpp::pdu::BindKind;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
 use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::cluster::Cluster;
 use crate::cluster::relay::Relays;
-use crate::config::{Config, OperatorBind};
+use crate::cluster::{Cluster, bridge, shares};
+use crate::config::Config;
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::esme::outbind::Outbinder;
 use crate::operator::connect::LinkTls;
-use crate::operator::link::OperatorLink;
+use crate::operator::keeper::LinkKeeper;
 use crate::operator::profile::Profile;
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
@@ -89,6 +88,11 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         demo::start_operator()?;
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
+    if let Some(handle) = &cluster_handle {
+        let operators = config.operator.iter().map(|operator| Name::intern(&operator.name)).collect();
+        handle.spawn(bridge::tell_router(handle.clone(), router_actor.clone(), operators));
+        handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), store.clone()));
+    }
     let services = Arc::new(Services::new(config, store, router, router_actor, cluster_handle));
     let cluster = cluster.map(|mut cluster| {
         Relays::start(&services, &mut cluster);
@@ -106,7 +110,15 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         listeners.push(bound);
     }
     let threads = Arc::new(Threads::start());
-    let links = start_links(&services, &threads, profiles).await;
+    let keeper = Arc::new(LinkKeeper::new(services.clone(), threads.clone(), profiles.clone()));
+    match (&services.cluster, &config.cluster) {
+        (Some(handle), Some(cluster)) => {
+            let accounts = services.accounts().cloned().collect();
+            handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, accounts, profiles));
+            actix::spawn(keeper.clone().follow(handle.clone()));
+        }
+        _ => keeper.start_all(),
+    }
     let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
@@ -143,12 +155,12 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         outbinder.do_send(Drain);
     }
     let left = tokio::select! {
-        left = drain(&services, &links, deadline) => left,
+        left = drain(&services, &keeper, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
     // Peers hear of it before the store closes: nothing more is taken from them.
     if let Some(cluster) = cluster {
-        cluster.stop();
+        cluster.stop().await;
     }
     store_threads.close(config.drain.deadline)?;
     http.stop();
@@ -176,29 +188,6 @@ fn removed_operators(config: &Config, store: &StoreHandle) -> Vec<Name> {
         Outbox::Account(_) => None,
     });
     waiting.filter(|name| !configured(*name)).collect()
-}
-
-/// Starts every operator's links, each on the least loaded thread.
-async fn start_links(
-    services: &Arc<Services>,
-    threads: &Threads,
-    profiles: Vec<Arc<Profile>>,
-) -> Vec<Addr<OperatorLink>> {
-    let mut links = Vec::new();
-    for profile in profiles {
-        let kinds: &[BindKind] = match profile.config.bind {
-            OperatorBind::Transceiver => &[BindKind::Transceiver],
-            OperatorBind::TransmitterAndReceiver => &[BindKind::Transmitter, BindKind::Receiver],
-        };
-        for kind in (0..profile.config.links).flat_map(|_| kinds) {
-            let (arbiter, place) = threads.least_loaded();
-            let (services, profile, kind) = (services.clone(), profile.clone(), *kind);
-            links.push(OperatorLink::start_in_arbiter(&arbiter, move |_| {
-                OperatorLink::new(services, profile, kind, place)
-            }));
-        }
-    }
-    links
 }
 
 /// Hears of a failed store and tells the main loop.

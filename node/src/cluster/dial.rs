@@ -1,5 +1,6 @@
 //! The way to one address: connect, shake hands, watch; and again, at a pace, for as long as the address is looked for.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::handshake::{Refused, Stranger};
 use super::metrics;
 use super::peers::{GONE_AFTER, Unusable};
 use super::tls::PeerTls;
+use super::view::Peer;
 use super::wire::WatchRequest;
 use super::wire::cluster_client::ClusterClient;
 use crate::operator::reconnect::Backoff;
@@ -43,7 +45,7 @@ enum Ended {
     Refused(#[from] Refused),
     #[error("it is connected by another address")]
     Connected(Uuid),
-    #[error("{0}")]
+    #[error("{}", reason_of(.0))]
     Failed(Box<Status>),
     #[error("silent for too long")]
     Silent,
@@ -80,7 +82,12 @@ pub(super) async fn keep(handle: ClusterHandle, target: Target, tls: Option<Peer
                 backoff.next(started.elapsed(), rand::random()).min(WAIT_MAX)
             }
         };
-        tokio::time::sleep(wait).await;
+        let known = incarnations(&handle);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // A node has called us that was not there before: perhaps it is the one that we look for.
+            () = until_called(&handle, &known) => {}
+        }
     }
 }
 
@@ -154,6 +161,22 @@ async fn watch(handle: &ClusterHandle, client: &mut ClusterClient<Channel>, inca
             Ok(Err(status)) => return Ended::Failed(Box::new(status)),
             // The connection may be dead without a word: a new one shows whether the node is.
             Err(_) => return Ended::Silent,
+        }
+    }
+}
+
+/// The incarnations that are known, with a connection or without.
+fn incarnations(handle: &ClusterHandle) -> HashSet<Uuid> {
+    handle.view().peers.iter().map(|peer| peer.incarnation).collect()
+}
+
+/// Waits until somebody else is known to whom there is no connection.
+async fn until_called(handle: &ClusterHandle, known: &HashSet<Uuid>) {
+    let mut changed = handle.changed();
+    let is_new = |peer: &Peer| peer.channel.is_none() && !known.contains(&peer.incarnation);
+    while !handle.view().peers.iter().any(is_new) {
+        if changed.changed().await.is_err() {
+            return std::future::pending().await;
         }
     }
 }

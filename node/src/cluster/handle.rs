@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use smsc_store::Name;
 use tokio::runtime;
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -43,8 +44,14 @@ struct State {
 }
 
 impl ClusterHandle {
-    pub(super) fn new(identity: Identity, runtime: runtime::Handle) -> Self {
-        let membership = Membership::new(identity.clone(), Instant::now());
+    /// Of a node in a cluster with these exclusive operators.
+    pub(super) fn new(
+        identity: Identity,
+        exclusive: impl IntoIterator<Item = Name>,
+        nodes_expected: u32,
+        runtime: runtime::Handle,
+    ) -> Self {
+        let membership = Membership::new(identity.clone(), exclusive, nodes_expected, Instant::now());
         Self(Arc::new(Shared {
             identity,
             state: Mutex::new(State { membership, channels: BTreeMap::new() }),
@@ -96,6 +103,26 @@ impl ClusterHandle {
             connected.map(|peer| peer.address.to_string()).collect()
         };
         self.publish([Fact::Standing(Standing { phase, writable, neighbours: neighbours(&self.view()) })]);
+    }
+
+    /// How many of an operator's links run here; `None`: as many as there are now.
+    pub fn links_here(&self, operator: Name, links: u32) -> Option<u32> {
+        self.state().membership.links_here(operator, links, Instant::now())
+    }
+
+    /// Whether a majority leaves the one link to that exclusive operator to this node, now.
+    pub fn has_lease(&self, operator: Name) -> bool {
+        self.state().membership.has_lease(operator, Instant::now())
+    }
+
+    /// Whether this node sees more than half of the nodes, itself included.
+    pub fn sees_majority(&self) -> bool {
+        self.state().membership.sees_majority()
+    }
+
+    /// What this node says of itself under that key.
+    pub fn said(&self, key: Key) -> Option<Fact> {
+        self.state().membership.said(key).cloned()
     }
 
     /// Runs a task on the cluster's runtime, away from the threads of sessions.
@@ -167,6 +194,11 @@ impl ClusterHandle {
         self.state().membership.update_for(watcher, from, Instant::now())
     }
 
+    /// Whether this node has said that it leaves: whoever has heard it needs no stream any more.
+    pub(super) fn has_left(&self) -> bool {
+        self.state().membership.has_left()
+    }
+
     /// Takes an update of a peer.
     pub(super) fn hear(&self, update: Update) -> Result<(), Unusable> {
         let news = self.state().membership.hear(update, Instant::now())?;
@@ -221,7 +253,10 @@ impl ClusterHandle {
 
     /// Suspects, and gives up, who was silent for too long.
     pub(super) fn handle_timeout(&self) {
-        let turns = self.state().membership.handle_timeout(Instant::now());
+        let (turns, votes_changed) = self.state().membership.handle_timeout(Instant::now());
+        if votes_changed {
+            self.0.published.send_modify(|_| {});
+        }
         for turn in &turns {
             let (peer, number, state) = (&turn.name, turn.number, turn.state.name());
             match turn.state {

@@ -9,7 +9,10 @@
 //! |---|---|
 //! | [`fact`] | what a node says of itself; one owner per key, so nothing is merged |
 //! | [`publication`], [`peers`], [`handshake`], [`membership`] | the core: pure values, time passed in |
+//! | [`placement`], [`exclusive`] | which node runs which links to operators (pure) |
+//! | [`limits`], [`shares`] | a node's share of a rate that holds for the whole cluster: how much (pure), and keeping it |
 //! | [`handle`], [`view`] | the way to the cluster for the rest of the node |
+//! | [`bridge`] | what the router and the node's state have to do with it |
 //! | `service`, `accept` | what peers ask of us; `dial`, `discovery` what we ask of them |
 //! | [`relay`] | messages of one node through the links and binds of another |
 //! | `tls` | certificates; `refusals`, `metrics` what people see |
@@ -18,18 +21,25 @@
 //! All of it runs on a runtime of its own, and nothing that a session calls waits for a peer.
 
 mod accept;
+pub mod bridge;
 mod dial;
 mod discovery;
+pub mod exclusive;
 pub mod fact;
 pub mod handle;
 pub mod handshake;
+pub mod limits;
 pub mod membership;
 mod metrics;
 pub mod peers;
+pub mod placement;
 pub mod publication;
 mod refusals;
 pub mod relay;
 mod service;
+pub mod shares;
+#[cfg(test)]
+mod simulation;
 mod tls;
 pub mod translate;
 pub mod view;
@@ -40,6 +50,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use smsc_store::Name;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
@@ -89,7 +100,7 @@ pub enum ClusterError {
 
 /// The cluster's port is open, and nobody is answered yet: services can be added.
 pub struct Cluster {
-    runtime: Runtime,
+    threads: Threads,
     handle: ClusterHandle,
     listener: TcpListener,
     routes: Routes,
@@ -106,12 +117,7 @@ impl Cluster {
         let listen = |error| ClusterError::Listen { address: cluster.listen, error };
         let listener = TcpListener::bind(cluster.listen).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("cluster")
-            .enable_all()
-            .build()
-            .map_err(ClusterError::Start)?;
+        let threads = Threads::start().map_err(ClusterError::Start)?;
         let identity = Identity {
             cluster: cluster.name.clone(),
             number: config.node.number,
@@ -125,9 +131,11 @@ impl Cluster {
             },
         };
         metrics::describe();
-        let handle = ClusterHandle::new(identity, runtime.handle().clone());
+        let exclusive = config.operator.iter().filter(|operator| operator.exclusive);
+        let exclusive = exclusive.map(|operator| Name::intern(&operator.name));
+        let handle = ClusterHandle::new(identity, exclusive, cluster.nodes_expected, threads.handle());
         let routes = Routes::new(Service::new(handle.clone()));
-        Ok(Some(Self { runtime, handle, listener, routes, config: cluster.clone(), tls }))
+        Ok(Some(Self { threads, handle, listener, routes, config: cluster.clone(), tls }))
     }
 
     /// The way to it.
@@ -147,7 +155,7 @@ impl Cluster {
 
     /// Answers peers, and looks for them.
     pub fn start(self) -> RunningCluster {
-        let Self { runtime, handle, listener, routes, config, tls } = self;
+        let Self { threads, handle, listener, routes, config, tls } = self;
         let (stop, stopped) = oneshot::channel();
         let (called, calling) = tls.unzip();
         let serving = handle.clone();
@@ -165,30 +173,50 @@ impl Cluster {
                 looking.handle_timeout();
             }
         });
-        RunningCluster { runtime, handle, stop, served }
+        RunningCluster { handle, stop, served, _threads: threads }
     }
 }
 
-/// This node is part of its cluster.
+/// This node is part of its cluster. Dropping it ends that without a word.
 pub struct RunningCluster {
-    runtime: Runtime,
     handle: ClusterHandle,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
+    _threads: Threads,
 }
 
 impl RunningCluster {
     /// Says to the peers that this node leaves, and ends all calls.
-    pub fn stop(self) {
+    pub async fn stop(self) {
         self.handle.publish_standing(Phase::Left, false);
-        let Self { runtime, stop, served, .. } = self;
-        runtime.block_on(async {
-            // Watchers are told within a moment; who is not will miss our heartbeats.
-            tokio::time::sleep(LOOK_EVERY).await;
-            let _ = stop.send(());
-            let _ = tokio::time::timeout(STOP_WITHIN, served).await;
-        });
-        runtime.shutdown_timeout(STOP_WITHIN);
+        // Watchers are told within a moment; who is not will miss our heartbeats.
+        tokio::time::sleep(LOOK_EVERY).await;
+        // It has ended by itself if nobody hears this.
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(STOP_WITHIN, self.served).await;
+    }
+}
+
+/// The cluster's own runtime. It may be dropped on another one, where waiting for its threads would be a panic.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(THREADS).thread_name("cluster").enable_all();
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> tokio::runtime::Handle {
+        self.0.as_ref().expect("it is there until it is dropped").handle().clone()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -53,9 +53,10 @@ async fn tell(
     loop {
         // A change that comes while the update is being made wakes us once more.
         published.borrow_and_update();
+        let last = handle.has_left();
         let Some(update) = handle.update_for(watcher, has) else { return };
         has = Some(update.version);
-        if sender.send(Ok(update)).await.is_err() {
+        if sender.send(Ok(update)).await.is_err() || last {
             return;
         }
         tokio::select! {

@@ -203,7 +203,7 @@ impl EsmeSession {
             }
         };
         let binds_max = account.config.binds_max as usize;
-        if let Err(refused) = self.services.directory.bind(self.holder, account.name, binds_max) {
+        if let Err(refused) = self.services.directory.bind(self.holder, account.name, kind, binds_max) {
             tracing::warn!(event = "session.bind", account = %account.name, status = "ESME_RBINDFAIL", "{refused}");
             let name = Some(account.name.as_str());
             // ALYBND would count as bound with Kannel (Q25): RBINDFAIL, and close.
