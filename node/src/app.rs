@@ -4,20 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use smsc_proto::smpp::pdu::BindKind;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
-use smsc_store::{Name, Outbox, StoreHandle};
+use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::config::{Config, OperatorBind};
+use crate::cluster::relay::Relays;
+use crate::cluster::{Cluster, bridge, shares};
+use crate::config::Config;
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::esme::outbind::Outbinder;
 use crate::operator::connect::LinkTls;
-use crate::operator::link::OperatorLink;
+use crate::operator::keeper::LinkKeeper;
 use crate::operator::profile::Profile;
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
@@ -69,6 +70,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let profiles = profiles(&config)?;
     let router = RouterHandle::new(config.router_options())?;
+    let cluster = Cluster::open(&config)?;
     let mut signals = StopSignals::catch()?;
 
     let state = NodeState::default();
@@ -79,12 +81,23 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
     state.watch_store(store.clone());
     let removed = removed_operators(&config, &store);
+    ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
     if options.demo {
         demo::start_operator()?;
     }
-    let services = Arc::new(Services::new(config, store, router, router_actor));
+    let cluster_handle = cluster.as_ref().map(Cluster::handle);
+    if let Some(handle) = &cluster_handle {
+        let operators = config.operator.iter().map(|operator| Name::intern(&operator.name)).collect();
+        handle.spawn(bridge::tell_router(handle.clone(), router_actor.clone(), operators));
+        handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), store.clone()));
+    }
+    let services = Arc::new(Services::new(config, store, router, router_actor, cluster_handle));
+    let cluster = cluster.map(|mut cluster| {
+        Relays::start(&services, &mut cluster);
+        cluster.start()
+    });
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
@@ -97,7 +110,15 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         listeners.push(bound);
     }
     let threads = Arc::new(Threads::start());
-    let links = start_links(&services, &threads, profiles).await;
+    let keeper = Arc::new(LinkKeeper::new(services.clone(), threads.clone(), profiles.clone()));
+    match (&services.cluster, &config.cluster) {
+        (Some(handle), Some(cluster)) => {
+            let accounts = services.accounts().cloned().collect();
+            handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, accounts, profiles));
+            actix::spawn(keeper.clone().follow(handle.clone()));
+        }
+        _ => keeper.start_all(),
+    }
     let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
@@ -134,9 +155,13 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         outbinder.do_send(Drain);
     }
     let left = tokio::select! {
-        left = drain(&services, &links, deadline) => left,
+        left = drain(&services, &keeper, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
+    // Peers hear of it before the store closes: nothing more is taken from them.
+    if let Some(cluster) = cluster {
+        cluster.stop().await;
+    }
     store_threads.close(config.drain.deadline)?;
     http.stop();
     tracing::info!(event = "drain.end", sessions_left = left, "stopped");
@@ -163,29 +188,6 @@ fn removed_operators(config: &Config, store: &StoreHandle) -> Vec<Name> {
         Outbox::Account(_) => None,
     });
     waiting.filter(|name| !configured(*name)).collect()
-}
-
-/// Starts every operator's links, each on the least loaded thread.
-async fn start_links(
-    services: &Arc<Services>,
-    threads: &Threads,
-    profiles: Vec<Arc<Profile>>,
-) -> Vec<Addr<OperatorLink>> {
-    let mut links = Vec::new();
-    for profile in profiles {
-        let kinds: &[BindKind] = match profile.config.bind {
-            OperatorBind::Transceiver => &[BindKind::Transceiver],
-            OperatorBind::TransmitterAndReceiver => &[BindKind::Transmitter, BindKind::Receiver],
-        };
-        for kind in (0..profile.config.links).flat_map(|_| kinds) {
-            let (arbiter, place) = threads.least_loaded();
-            let (services, profile, kind) = (services.clone(), profile.clone(), *kind);
-            links.push(OperatorLink::start_in_arbiter(&arbiter, move |_| {
-                OperatorLink::new(services, profile, kind, place)
-            }));
-        }
-    }
-    links
 }
 
 /// Hears of a failed store and tells the main loop.

@@ -5,6 +5,7 @@
 //! | [`app`] | builds everything in order, watches it, takes it down |
 //! | [`config`] | the only place that reads configuration text |
 //! | [`esme`], [`operator`] | the two edges: listeners and sessions of ESMEs, links to operators |
+//! | [`cluster`] | the other nodes: who is there, and what each of them has |
 //! | [`wire`], [`puller`], [`attempt`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
 //! | [`services`] | what every session and link is given |
 //! | [`shutdown`] | the way out |
@@ -15,6 +16,7 @@ pub mod alerts;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod demo;

@@ -8,18 +8,21 @@ use std::time::Duration;
 use actix::Addr;
 use smsc_proto::smpp::pdu::AlertNotification;
 use smsc_proto::timestamp::Timestamp;
+use smsc_router::messages::LinkChanged;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
 use smsc_store::{Holder, Name, Rest, StoreHandle};
 
 use crate::alerts::{Alerts, subscriber};
+use crate::cluster::ClusterHandle;
 use crate::config::Config;
 use crate::esme::account::Account;
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
 use crate::esme::session::Alert;
+use crate::operator::bound_links::BoundLinks;
 
 /// Handles and tables shared by all edges of the node.
 pub struct Services {
@@ -31,8 +34,12 @@ pub struct Services {
     pub router: RouterHandle,
     /// The router's actor: told of links that bind and go.
     pub router_actor: Addr<Router>,
+    /// The other nodes; `None`: a single node.
+    pub cluster: Option<ClusterHandle>,
     /// Who is connected and bound.
     pub directory: Directory,
+    /// The links to operators that are bound.
+    pub bound_links: BoundLinks,
     /// Passwords that are being compared with hashes, off these threads.
     pub hash_checks: HashChecks,
     /// Who failed to bind of late, and has to wait.
@@ -49,14 +56,22 @@ pub struct Services {
 
 impl Services {
     /// The services of a node with that configuration.
-    pub fn new(config: Config, store: StoreHandle, router: RouterHandle, router_actor: Addr<Router>) -> Self {
+    pub fn new(
+        config: Config,
+        store: StoreHandle,
+        router: RouterHandle,
+        router_actor: Addr<Router>,
+        cluster: Option<ClusterHandle>,
+    ) -> Self {
         let accounts: Vec<Arc<Account>> =
             config.account.iter().map(|account| Arc::new(Account::new(account.clone(), &config.operator))).collect();
         Self {
             store,
             router,
             router_actor,
-            directory: Directory::default(),
+            directory: Directory::new(cluster.clone()),
+            bound_links: BoundLinks::new(cluster.clone()),
+            cluster,
             hash_checks: HashChecks::new(&config),
             bind_backoff: Mutex::default(),
             alerts: Alerts::default(),
@@ -76,6 +91,12 @@ impl Services {
     /// The account that binds with this system_id.
     pub fn account_of(&self, system_id: &[u8]) -> Option<&Arc<Account>> {
         self.accounts_by_system_id.get(system_id)
+    }
+
+    /// A link that carries MT messages has bound, or is gone: the router and the peers are told.
+    pub fn link_changed(&self, operator: Name, window: u32, bound: bool) {
+        self.router_actor.do_send(LinkChanged { operator, bound });
+        self.bound_links.changed(operator, window, bound);
     }
 
     /// All accounts, in no order.

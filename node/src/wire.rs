@@ -291,6 +291,14 @@ impl<T: Clone> Wire<T> {
         Poll::Pending
     }
 
+    /// Ends the connection without a word, and with whatever is unsent.
+    pub fn cut(&mut self) {
+        self.session.output().clear();
+        if self.session.state() != SessionState::Closed {
+            self.session.handle_disconnect();
+        }
+    }
+
     /// What has taken too long: a PDU that does not end, a peer that reads nothing.
     fn handle_timeout(&mut self, now: Instant) {
         let stalled = self.unsent_since.is_some_and(|since| now >= since + self.options.write_stall);

@@ -119,6 +119,11 @@ impl MessageAlias {
         u32::from_str_radix(std::str::from_utf8(octets).ok()?, 16).ok().map(Self)
     }
 
+    /// The alias with this value.
+    pub const fn from_u32(value: u32) -> Self {
+        Self(value)
+    }
+
     /// Its value.
     pub const fn as_u32(self) -> u32 {
         self.0

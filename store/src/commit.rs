@@ -39,7 +39,7 @@ use crate::commit::writer::{Disk, Job, Writer};
 use crate::error::{StoreError, panic_text};
 use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
-use crate::messages::{Accept, AcceptRefusal, Accepted, RecordReceipts, Reroute, Settle};
+use crate::messages::{Accept, AcceptRefusal, Accepted, RecordReceipts, Reroute, SeekReceipts, Settle};
 use crate::metrics::PartitionMetrics;
 use crate::partition::{Batch, Command, Partition, Records};
 
@@ -81,10 +81,13 @@ pub(crate) fn items_of(command: &Command) -> usize {
         Command::Accept(accept) => accept.items.len(),
         Command::Settle(Settle { items, .. }) => items.len(),
         Command::Receipts(RecordReceipts { items, .. }) => items.len(),
+        Command::Seek(SeekReceipts { receipts, .. }) => receipts.items.len(),
+        Command::EndParked(ends) => ends.len(),
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
         Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
         Command::Find(_) | Command::Cancel(_) | Command::Replace(_) => 1,
+        Command::SeekElsewhere(_) | Command::TryParkedAgain => 1,
     }
 }
 

@@ -30,6 +30,16 @@ impl Fingerprint {
         Self { source: hash(source.digits).max(1), service, plan: source.ton << 5 | source.npi & NPI }
     }
 
+    /// All of it in one number, for peers: source, service_type, plan, from the low bits up.
+    pub const fn to_bits(self) -> u64 {
+        self.source as u64 | (self.service as u64) << 32 | (self.plan as u64) << 48
+    }
+
+    /// The fingerprint with these bits; higher ones mean nothing.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { source: bits as u32, service: (bits >> 32) as u16, plan: (bits >> 48) as u8 }
+    }
+
     /// Whether the asked source is this one. A TON or NPI of 0 in the question is like any (S46, S47).
     pub fn has_source_of(self, asked: Self) -> bool {
         let same = |mask: u8| asked.plan & mask == 0 || asked.plan & mask == self.plan & mask;

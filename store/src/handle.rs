@@ -1,8 +1,8 @@
 //! The way into the store for sessions, links and the router: on the caller's thread, without an actor in between.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actix::Recipient;
+use actix::{Addr, Recipient};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use smallvec::SmallVec;
 use smsc_proto::ids::{MessageRef, PartitionId};
@@ -11,13 +11,18 @@ use crate::board::{Board, PartitionSnapshot};
 use crate::commit::items_of;
 use crate::lanes::Lanes;
 use crate::messages::*;
+use crate::name::Name;
 use crate::options::PARTITIONS_MAX;
 use crate::partition::Command;
+use crate::receipt_desk::ReceiptDesk;
+use crate::receipt_index::Hints;
+use crate::remote::{Elsewhere, RemoteStore};
 
 /// A cheap copy of the way into the store. All calls return at once; answers come to the `Recipient` in the message.
 ///
 /// New messages go to the partitions of `store.partitions`. When that number was lowered, the partitions above it are
-/// still there for everything else, until they are empty.
+/// still there for everything else, until they are empty. Partitions of other nodes, once the way to them was
+/// [given](Self::set_remote), are pulled from, settled and asked like those of this one.
 ///
 /// Partitions in PostgreSQL come to this node and leave it: who is registered is registered with those that come, and
 /// who [watches](Self::watch) is told of those that go.
@@ -36,6 +41,22 @@ struct Ways {
     /// `None`: partitions stay where they are.
     holders: Option<Mutex<Holders>>,
     board: Arc<Board>,
+    elsewhere: Elsewhere,
+    hints: Hints,
+    desk: OnceLock<Addr<ReceiptDesk>>,
+}
+
+impl Ways {
+    fn new(
+        slots: [ArcSwapOption<Way>; PARTITIONS_MAX as usize],
+        homes: SmallVec<[PartitionId; 1]>,
+        accepting: ArcSwap<SmallVec<[PartitionId; 1]>>,
+        holders: Option<Mutex<Holders>>,
+        board: Arc<Board>,
+    ) -> Self {
+        let (elsewhere, hints) = (Elsewhere::default(), Hints::default());
+        Self { slots, homes, accepting, holders, board, elsewhere, hints, desk: OnceLock::new() }
+    }
 }
 
 /// The way into one partition.
@@ -78,7 +99,7 @@ impl StoreHandle {
         }
         let accepting = SmallVec::from(accepting);
         let (homes, accepting) = (accepting.clone(), ArcSwap::from_pointee(accepting));
-        Self { ways: Arc::new(Ways { slots, homes, accepting, holders: None, board }) }
+        Self { ways: Arc::new(Ways::new(slots, homes, accepting, None, board)) }
     }
 
     /// A way into partitions that come and go; none is here yet. `homes`: those that take new messages.
@@ -86,7 +107,7 @@ impl StoreHandle {
         let slots = std::array::from_fn(|_| ArcSwapOption::empty());
         let accepting = ArcSwap::from_pointee(SmallVec::new());
         let holders = Some(Mutex::default());
-        Self { ways: Arc::new(Ways { slots, homes: homes.into(), accepting, holders, board }) }
+        Self { ways: Arc::new(Ways::new(slots, homes.into(), accepting, holders, board)) }
     }
 
     /// A partition has come: who watches is told that it begins anew, who is registered is registered there.
@@ -94,6 +115,9 @@ impl StoreHandle {
         let holders = self.holders();
         self.ways.slots[slot(id)].store(Some(Arc::new(Way { id, lanes: lanes.clone() })));
         self.set_accepting(id, true);
+        if let Some(desk) = self.ways.desk.get() {
+            push(&lanes, Command::SeekElsewhere(desk.clone().recipient()));
+        }
         // Before the first ring.
         for (_, watching) in holders.iter().flat_map(|holders| &holders.watching) {
             watching.do_send(Gone { partition: id });
@@ -145,13 +169,50 @@ impl StoreHandle {
         self.all().map(|way| way.id)
     }
 
-    /// The partition of this node, if it is and stays the only one: holders may let their room stand there.
+    /// The partitions of this node, and of all others that were ever reached.
+    pub fn partitions_everywhere(&self) -> Vec<PartitionId> {
+        self.partitions().chain(self.ways.elsewhere.partitions()).collect()
+    }
+
+    /// The partition of this node, if it is and stays the only one, and no other node is known: holders may let their
+    /// room stand there. It may change at any time, but once another node is known it stays `None`.
     pub fn only_partition(&self) -> Option<PartitionId> {
         if self.ways.holders.is_some() && self.ways.homes.len() > 1 {
             return None;
         }
         let mut all = self.partitions();
-        all.next().filter(|_| all.next().is_none())
+        let only = all.next().filter(|_| all.next().is_none());
+        only.filter(|_| !self.ways.elsewhere.is_known())
+    }
+
+    /// Gives the way to the partitions of another node, or another way than before. All holders are registered there.
+    pub fn set_remote(&self, node: u16, partitions: &[PartitionId], way: Arc<dyn RemoteStore>) {
+        self.ways.elsewhere.set(node, partitions, way);
+    }
+
+    /// Has parked receipts looked for anew: another node can be reached.
+    pub fn try_parked_again(&self) {
+        for way in self.all() {
+            push(&way.lanes, Command::TryParkedAgain);
+        }
+    }
+
+    /// Hands a command to a partition of this node; for whoever acts for other nodes. False if it is none of ours: then
+    /// nobody is answered.
+    pub fn send_local(&self, partition: PartitionId, command: Command) -> bool {
+        let way = self.way(partition);
+        if let Some(way) = &way {
+            push(&way.lanes, command);
+        }
+        way.is_some()
+    }
+
+    pub(crate) fn has_desk(&self, desk: Addr<ReceiptDesk>) {
+        for way in self.all() {
+            push(&way.lanes, Command::SeekElsewhere(desk.clone().recipient()));
+        }
+        // The first one stays: it may have searches under way.
+        let _ = self.ways.desk.set(desk);
     }
 
     /// The partition of new messages to this destination hash: always the same one while it is here, else one that is.
@@ -177,27 +238,42 @@ impl StoreHandle {
 
     /// Pulls.
     pub fn pull(&self, partition: PartitionId, pull: Pull) {
-        match self.way(partition) {
-            Some(way) => push(&way.lanes, Command::Pull(pull)),
-            // Not ours: nothing is due there, and the room that was asked for is free again.
-            None => {
-                let Pull { outbox, room, reply, .. } = pull;
-                reply.do_send(Leased { outbox, partition, room, items: Vec::new() });
-            }
+        if let Some(way) = self.way(partition) {
+            push(&way.lanes, Command::Pull(pull));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Pull(pull));
+        } else {
+            // Not known: nothing is due there, and the room that was asked for is free again.
+            let Pull { outbox, holder, room, reply, .. } = pull;
+            reply.do_send(Leased { outbox, partition, holder, room, items: Vec::new() });
         }
     }
 
     /// Settles leases; the batch goes to the partition of its leases.
     pub fn settle(&self, partition: PartitionId, settle: Settle) {
-        match self.way(partition) {
-            Some(way) => push(&way.lanes, Command::Settle(settle)),
-            None => {
-                tracing::warn!(partition = partition.number(), "outcomes for a partition that is not ours are dropped")
+        if let Some(way) = self.way(partition) {
+            push(&way.lanes, Command::Settle(settle));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Settle(settle));
+        } else {
+            tracing::warn!(partition = partition.number(), "outcomes for a partition that nobody owns are dropped");
+        }
+    }
+
+    /// Remembers which messages that operator has just given ids to, so that their receipts find them at once. For a
+    /// link, before it settles; costs nothing where there is one partition.
+    pub fn remember_ids(&self, operator: Name, partition: PartitionId, settled: &[Settlement]) {
+        if self.only_partition().is_some() {
+            return;
+        }
+        for settlement in settled {
+            if let Outcome::Sent { operator_message_id: Some(id), .. } = &settlement.outcome {
+                self.ways.hints.insert(operator, id, partition);
             }
         }
     }
 
-    /// Registers for rings in all partitions.
+    /// Registers for rings in all partitions, also of nodes that are not known yet.
     pub fn register(&self, register: Register) {
         let mut holders = self.holders();
         if let Some(holders) = &mut holders {
@@ -208,6 +284,7 @@ impl StoreHandle {
         for way in self.all() {
             push(&way.lanes, Command::Register(register.clone()));
         }
+        self.ways.elsewhere.register(register);
     }
 
     /// Ends a holder in all partitions.
@@ -220,36 +297,65 @@ impl StoreHandle {
         for way in self.all() {
             push(&way.lanes, Command::Release(release));
         }
+        self.ways.elsewhere.release(release);
     }
 
-    /// Records receipts: each goes to the partition that its destination hash names, which sent the message, and is
-    /// answered from there; so one batch may be answered in several parts.
+    /// Records receipts, each in the partition that sent its message, and answers from there; so one batch may be
+    /// answered in several parts.
     ///
-    /// A receipt that matches nothing in its partition is parked there. With several partitions that is also the fate of
-    /// one whose source address the operator writes otherwise than the message's destination.
+    /// Where the message is, is known if this node saw the operator's response; else guessed by its destination, which
+    /// operators may write otherwise; else all partitions are asked. What is found nowhere is parked here.
     pub fn receipts(&self, receipts: RecordReceipts) {
         let mut all = self.all();
-        if let (Some(only), None) = (all.next(), all.next()) {
+        if let (Some(only), None, false) = (all.next(), all.next(), self.ways.elsewhere.is_known()) {
             return push(&only.lanes, Command::Receipts(receipts));
         }
         let RecordReceipts { reply, items } = receipts;
-        let mut shares: SmallVec<[(PartitionId, Vec<OperatorReceipt>); 4]> = SmallVec::new();
+        let mut shares: SmallVec<[(Option<PartitionId>, Matching, Vec<OperatorReceipt>); 4]> = SmallVec::new();
         for item in items {
-            let home = self.partition_for(item.destination);
-            match shares.iter_mut().find(|(id, _)| *id == home) {
-                Some((_, share)) => share.push(item),
-                None => shares.push((home, vec![item])),
+            let hint = self.ways.hints.get(item.operator, &item.operator_message_id);
+            let (home, matching) = match hint {
+                Some(_) => (hint, Matching::Forgiving),
+                None if self.ways.elsewhere.is_known() => (None, Matching::Exact),
+                None => (Some(self.partition_for(item.destination)), Matching::Exact),
+            };
+            match shares.iter_mut().find(|(id, how, _)| (*id, *how) == (home, matching)) {
+                Some((_, _, share)) => share.push(item),
+                None => shares.push((home, matching, vec![item])),
             }
         }
-        for (home, items) in shares {
-            match self.way(home) {
-                Some(way) => push(&way.lanes, Command::Receipts(RecordReceipts { reply: reply.clone(), items })),
-                // None is here: the operator shall try again.
-                None => {
-                    let items = items.into_iter().map(|receipt| (receipt.tag, false)).collect();
-                    reply.do_send(ReceiptsRecorded { items });
+        for (home, matching, items) in shares {
+            let receipts = RecordReceipts { reply: reply.clone(), items };
+            match (home, self.ways.desk.get()) {
+                (Some(home), Some(desk)) => {
+                    self.seek(home, SeekReceipts { receipts, matching, strays: desk.clone().recipient() });
+                }
+                (None, Some(desk)) => desk.do_send(StrayReceipts { partition: None, why: Stray::Unmatched, receipts }),
+                (home, None) => {
+                    let destination = receipts.items.first().map_or(0, |receipt| receipt.destination);
+                    let home = home.unwrap_or_else(|| self.partition_for(destination));
+                    match self.way(home) {
+                        Some(way) => push(&way.lanes, Command::Receipts(receipts)),
+                        // None is here: the operator shall try again.
+                        None => {
+                            let items = receipts.items.into_iter().map(|receipt| (receipt.tag, false)).collect();
+                            receipts.reply.do_send(ReceiptsRecorded { items });
+                        }
+                    }
                 }
             }
+        }
+    }
+
+    /// Asks one partition for the messages of receipts.
+    pub(crate) fn seek(&self, partition: PartitionId, seek: SeekReceipts) {
+        if let Some(way) = self.way(partition) {
+            push(&way.lanes, Command::Seek(seek));
+        } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
+            way.send(Some(partition), Command::Seek(seek));
+        } else {
+            let SeekReceipts { receipts, strays, .. } = seek;
+            strays.do_send(StrayReceipts { partition: Some(partition), why: Stray::OutOfReach, receipts });
         }
     }
 
@@ -265,38 +371,52 @@ impl StoreHandle {
     /// Finds a message. Returns how many partitions will answer: all of them, when the message is named by its alias.
     pub fn find(&self, find: Find) -> usize {
         let Find { tag, message, reply } = find;
-        self.ask(message, |lanes| push(lanes, Command::Find(Find { tag, message, reply: reply.clone() })))
+        self.ask(message, || Command::Find(Find { tag, message, reply: reply.clone() }))
     }
 
     /// Cancels. Returns how many partitions will answer.
     pub fn cancel(&self, cancel: Cancel) -> usize {
-        let Cancel { tag, account, like, what, reply } = cancel;
-        let ask = |lanes: &Lanes| {
-            push(lanes, Command::Cancel(Cancel { tag, account, like, what, reply: reply.clone() }));
-        };
-        match what {
+        let ask = || Command::Cancel(cancel.clone());
+        match cancel.what {
             Cancelling::Message(message) => self.ask(message, ask),
             // A destination of several may lie elsewhere than its own hash says.
-            Cancelling::Between { .. } => self.all().map(|way| ask(&way.lanes)).count(),
+            Cancelling::Between { .. } => self.ask_all(ask),
         }
     }
 
     /// Replaces. Returns how many partitions will answer.
     pub fn replace(&self, replace: Replace) -> usize {
-        let Replace { tag, account, like, message, due, expires, receipts, text, reply } = replace;
-        self.ask(message, |lanes| {
-            let (text, reply) = (text.clone(), reply.clone());
-            let replace = Replace { tag, account, like, message, due, expires, receipts, text, reply };
-            push(lanes, Command::Replace(replace));
-        })
+        self.ask(replace.message, || Command::Replace(replace.clone()))
     }
 
     /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.
-    fn ask(&self, message: MessageRef, ask: impl Fn(&Lanes)) -> usize {
+    fn ask(&self, message: MessageRef, ask: impl Fn() -> Command) -> usize {
         match message {
-            MessageRef::Id(id) => self.way(id.partition()).map(|way| ask(&way.lanes)).into_iter().count(),
-            MessageRef::Alias(_) => self.all().map(|way| ask(&way.lanes)).count(),
+            MessageRef::Id(id) => usize::from(self.send(id.partition(), ask())),
+            MessageRef::Alias(_) => self.ask_all(ask),
         }
+    }
+
+    fn ask_all(&self, ask: impl Fn() -> Command) -> usize {
+        let ours = self.all().map(|way| push(&way.lanes, ask())).count();
+        if !self.ways.elsewhere.is_known() {
+            return ours;
+        }
+        let theirs = self.ways.elsewhere.partitions();
+        ours + theirs.into_iter().filter(|partition| self.send(*partition, ask())).count()
+    }
+
+    /// Hands a command to a partition, whoever owns it; false if nobody does.
+    fn send(&self, partition: PartitionId, command: Command) -> bool {
+        if let Some(way) = self.way(partition) {
+            push(&way.lanes, command);
+            return true;
+        }
+        let way = self.ways.elsewhere.way_to(partition);
+        if let Some(way) = &way {
+            way.send(Some(partition), command);
+        }
+        way.is_some()
     }
 
     /// What the partitions said about themselves last; about half a second old.

@@ -34,9 +34,11 @@ pub mod options;
 pub mod outbox;
 mod ownership;
 pub mod partition;
+pub mod receipt_desk;
 pub mod receipt_index;
 pub mod record;
 pub mod recovery;
+pub mod remote;
 
 pub use actor::{CloseStore, GetStoreStats, Store, StoreClosed, StoreFailed, StoreParts, StoreThreads};
 pub use board::PartitionSnapshot;
@@ -46,3 +48,5 @@ pub use handle::StoreHandle;
 pub use messages::*;
 pub use name::Name;
 pub use options::{Durability, JournalKind, OutboxRules, StoreOptions};
+pub use receipt_desk::ReceiptDesk;
+pub use remote::RemoteStore;

@@ -3,6 +3,7 @@
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
 mod operations;
+mod strays;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 
 pub use operations::*;
+pub use strays::*;
 
 /// Where a message waits: for an operator (MT), or for an account (MO and receipts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -214,6 +216,8 @@ pub struct Leased {
     pub outbox: Outbox,
     /// From which partition.
     pub partition: PartitionId,
+    /// To whom.
+    pub holder: Holder,
     /// What ends of the room that was asked for: that part of the holder's window is free again except for the items.
     pub room: u32,
     /// The deliveries; fewer than `room` means that the outbox has nothing more that is due, and rings when it has.
@@ -365,6 +369,8 @@ pub enum Outcome {
 pub struct Settled {
     /// The partition.
     pub partition: PartitionId,
+    /// Whose leases they were.
+    pub holder: Holder,
     /// How many settlements, late ones not counted.
     pub count: u32,
 }
@@ -389,6 +395,8 @@ pub struct Ring {
     pub outbox: Outbox,
     /// In which partition.
     pub partition: PartitionId,
+    /// Who is rung.
+    pub holder: Holder,
 }
 
 /// A partition has left this node, or begins anew: what was asked for there is not answered any more, room that stood

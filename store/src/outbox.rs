@@ -152,7 +152,8 @@ impl OutboxState {
             match std::mem::replace(&mut registration.room, Room::None) {
                 Room::Rung(spare) => {
                     due = due.saturating_sub(spare);
-                    registration.ring.do_send(Ring { outbox: self.outbox, partition });
+                    let Registration { holder, ring, .. } = registration;
+                    ring.do_send(Ring { outbox: self.outbox, partition, holder: *holder });
                 }
                 Room::Stands(room, reply) => return Some(Turn { holder: registration.holder, room, reply }),
                 Room::None => {}

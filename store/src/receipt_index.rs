@@ -3,7 +3,9 @@
 //! Ids of one operator may be reused (Q15), so a key may name several deliveries; which one a receipt is about is the
 //! partition's decision. The index keeps only a hash of the key: whoever looks up compares the ids themselves.
 
+mod hints;
 mod parked;
+mod search;
 
 use std::collections::hash_map::Entry;
 use std::hash::Hasher;
@@ -13,7 +15,9 @@ use smsc_proto::ids::OperatorMessageId;
 
 use crate::name::Name;
 
+pub(crate) use hints::Hints;
 pub(crate) use parked::ParkedReceipts;
+pub(crate) use search::{Search, Step};
 
 /// The map is cut into so many, that none stalls the partition when it grows.
 const SHARDS: usize = 256;

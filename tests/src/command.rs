@@ -130,12 +130,12 @@ impl Running {
         self.signal(rustix::process::Signal::INT);
     }
 
-    /// Stops it where it is, as SIGSTOP does.
+    /// Sends SIGSTOP: it stands still, and its sockets stay open.
     pub fn freeze(&self) {
         self.signal(rustix::process::Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Sends SIGCONT.
     pub fn thaw(&self) {
         self.signal(rustix::process::Signal::CONT);
     }

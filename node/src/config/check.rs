@@ -54,7 +54,6 @@ impl Config {
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
         self.check_postgres(&mut found);
-        self.check_not_built(&mut found);
         found.0
     }
 
@@ -174,16 +173,6 @@ impl Config {
         if let Err(error) = PostgresOptions::new(urls, None, postgres.lease, &self.node.name, tls) {
             found.unless(false, "store.postgres.urls", error.to_string());
         }
-    }
-
-    /// What would promise a durability that is not there must stop the start.
-    fn check_not_built(&self, found: &mut Problems) {
-        let single = self.cluster.is_none();
-        found.unless(
-            single,
-            "cluster",
-            "clusters are not built yet: this node would stand alone, expected no [cluster]",
-        );
     }
 }
 

@@ -534,12 +534,8 @@ fn contradictions_between_keys_are_refused() {
 }
 
 #[test]
-fn a_durability_that_is_not_there_is_not_promised() {
+fn a_journal_in_postgresql_says_where_that_is() {
     assert_eq!(problem(and("[store]\njournal = \"postgres\"")).0, "store.postgres");
-    let cluster = "[cluster]\nadvertise = \"a:7070\"\nseeds = []\nnodes_expected = 3";
-    let (key, reason) = problem(and(cluster));
-    assert_eq!(key, "cluster");
-    assert!(reason.contains("not built yet"), "{reason}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use smsc_proto::time_format::write_absolute;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::handle::address_hash;
 use smsc_store::{
-    Cancelling, DeliveryStatus, Fingerprint, Name, NewText, NotReplaced, Origin, ReceiptRequest, Replaced,
+    Cancelling, DeliveryStatus, Fingerprint, Found, Name, NewText, NotReplaced, Origin, ReceiptRequest, Replaced,
 };
 
 use super::account::Account;
@@ -59,6 +59,7 @@ pub struct Query {
     message_id: Bytes,
     like: Fingerprint,
     found: Vec<DeliveryStatus>,
+    out_of_reach: bool,
 }
 
 impl Query {
@@ -69,12 +70,19 @@ impl Query {
             message_id: query.message_id.clone(),
             like: Fingerprint::of(query.source.as_address(), b""),
             found: Vec::new(),
+            out_of_reach: false,
         })
     }
 
     /// A partition has answered.
-    pub fn found(&mut self, deliveries: Vec<DeliveryStatus>) {
-        self.found.extend(deliveries);
+    pub fn found(&mut self, found: Found) {
+        self.found.extend(found.deliveries);
+        self.out_of_reach |= !found.reached;
+    }
+
+    /// The status of a response without an answer: whoever knows the message may just not be there (try again).
+    pub const fn failure(&self) -> CommandStatus {
+        if self.out_of_reach { CommandStatus::ESME_RSYSERR } else { CommandStatus::ESME_RQUERYFAIL }
     }
 
     /// The response; `None`: there is no such message of this account with this source. Who asks for another's message
@@ -142,6 +150,8 @@ pub struct Cancellation {
     pub count: u64,
     /// Whether a partition has more.
     pub more: bool,
+    /// Whether one did not answer.
+    pub out_of_reach: bool,
 }
 
 impl Cancellation {
@@ -156,12 +166,16 @@ impl Cancellation {
             Cancelling::Message(message.ok_or(CommandStatus::ESME_RCANCELFAIL)?)
         };
         let like = Fingerprint::of(cancel.source.as_address(), &cancel.service_type);
-        Ok(Self { what, like, count: 0, more: false })
+        Ok(Self { what, like, count: 0, more: false, out_of_reach: false })
     }
 
     /// What it came to.
     pub const fn status(&self) -> CommandStatus {
-        if self.count > 0 { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RCANCELFAIL }
+        match (self.count, self.out_of_reach) {
+            (1.., _) => CommandStatus::ESME_ROK,
+            (0, true) => CommandStatus::ESME_RSYSERR,
+            (0, false) => CommandStatus::ESME_RCANCELFAIL,
+        }
     }
 }
 
@@ -211,8 +225,11 @@ impl Replacement {
 
     /// A partition has answered. The one that has the message knows best.
     pub fn answered(&mut self, replaced: Replaced) {
-        if let None | Some(Err(NotReplaced::NotPending)) = self.result {
-            self.result = Some(replaced.result);
+        match (self.result, replaced.result) {
+            // One that does not know it says less than one that could not be asked.
+            (Some(Err(NotReplaced::OutOfReach)), Err(NotReplaced::NotPending)) => {}
+            (None | Some(Err(NotReplaced::NotPending | NotReplaced::OutOfReach)), result) => self.result = Some(result),
+            (Some(_), _) => {}
         }
     }
 
@@ -222,6 +239,7 @@ impl Replacement {
             Some(Ok(())) => CommandStatus::ESME_ROK,
             Some(Err(NotReplaced::TimesCross)) => CommandStatus::ESME_RINVEXPIRY,
             Some(Err(NotReplaced::NoRoom)) => CommandStatus::ESME_RMSGQFUL,
+            Some(Err(NotReplaced::OutOfReach)) => CommandStatus::ESME_RSYSERR,
             Some(Err(NotReplaced::NotPending)) | None => CommandStatus::ESME_RREPLACEFAIL,
         }
     }

@@ -19,8 +19,8 @@ use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Outbind, Pdu};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Content, Gone, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
-    Settlement,
+    Accept, Content, Gone, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Rest, Ring, Settle,
+    Settled, Settlement,
 };
 
 use super::account::Account;
@@ -203,7 +203,7 @@ impl EsmeSession {
             }
         };
         let binds_max = account.config.binds_max as usize;
-        if let Err(refused) = self.services.directory.bind(self.holder, account.name, binds_max) {
+        if let Err(refused) = self.services.directory.bind(self.holder, account.name, kind, binds_max) {
             tracing::warn!(event = "session.bind", account = %account.name, status = "ESME_RBINDFAIL", "{refused}");
             let name = Some(account.name.as_str());
             // ALYBND would count as bound with Kannel (Q25): RBINDFAIL, and close.
@@ -276,6 +276,11 @@ impl EsmeSession {
     }
 
     fn pull(&mut self, ctx: &mut Context<Self>) {
+        // Another node may have become known.
+        let rest = if self.draining { Rest::Returns } else { self.services.rest() };
+        if let Some(recall) = self.puller().and_then(|puller| puller.set_rest(rest)) {
+            self.pull_next(recall, ctx);
+        }
         while let Some(next) = self.puller().and_then(|puller| puller.next_pull(u32::MAX)) {
             self.pull_next(next, ctx);
         }

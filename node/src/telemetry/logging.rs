@@ -11,6 +11,7 @@ use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -25,7 +26,7 @@ static MASKED: AtomicBool = AtomicBool::new(true);
 /// Must come after the configuration was read and before anything is logged.
 pub fn install(telemetry: &Telemetry, node: &str) {
     MASKED.store(telemetry.mask_numbers, Ordering::Relaxed);
-    let builder = tracing_subscriber::fmt().with_max_level(level(telemetry.log_level)).with_writer(io::stdout);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(telemetry.log_level)).with_writer(io::stdout);
     let installed = match telemetry.log_format {
         LogFormat::Json => builder.event_format(JsonLine { node: node.into() }).try_init(),
         LogFormat::Text => builder.with_target(false).with_ansi(io::stdout().is_terminal()).compact().try_init(),
@@ -33,6 +34,14 @@ pub fn install(telemetry: &Telemetry, node: &str) {
     if installed.is_err() {
         tracing::debug!(event = "log.kept", "logging was set up before: its first settings stay");
     }
+}
+
+/// What is below information is ours only: a line for every HTTP/2 frame between nodes helps nobody.
+fn filter(log_level: LogLevel) -> EnvFilter {
+    let quiet = ["h2", "hyper", "hyper_util", "tonic", "tower", "rustls"];
+    let most = level(log_level).min(LevelFilter::INFO);
+    let directives = quiet.iter().filter_map(|library| format!("{library}={most}").parse().ok());
+    directives.fold(EnvFilter::default().add_directive(level(log_level).into()), EnvFilter::add_directive)
 }
 
 const fn level(level: LogLevel) -> LevelFilter {

@@ -30,6 +30,8 @@ pub struct Found {
     pub tag: u32,
     /// Its deliveries; empty: nothing is known of it (any more).
     pub deliveries: Vec<DeliveryStatus>,
+    /// False: the partition belongs to a node that did not answer, and may know it.
+    pub reached: bool,
 }
 
 /// One delivery's state.
@@ -59,7 +61,7 @@ pub struct DeliveryStatus {
 
 /// Ends what is still pending of an account's messages: DELETED, with a receipt if a failure is to be reported. Answered
 /// with [`Cancelled`] when durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cancel {
     /// The asker's mark, returned with the answer.
     pub tag: u32,
@@ -95,10 +97,12 @@ pub struct Cancelled {
     pub count: u32,
     /// Whether there are more than one step ends: ask again.
     pub more: bool,
+    /// False: the partition belongs to a node that did not answer; what it did is not known.
+    pub reached: bool,
 }
 
 /// Changes what is still pending of an account's message. Answered with [`Replaced`] when durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replace {
     /// The asker's mark, returned with the answer.
     pub tag: u32,
@@ -153,6 +157,9 @@ pub enum NotReplaced {
     /// It would have to leave after the end of its validity.
     #[error("its validity would end before it may leave")]
     TimesCross,
+    /// The message belongs to a node that did not answer; what it did is not known.
+    #[error("the node that has the message did not answer")]
+    OutOfReach,
     /// So many texts were replaced and have not left that there is no room for another.
     #[error("too many replaced texts are waiting")]
     NoRoom,

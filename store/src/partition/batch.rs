@@ -33,8 +33,10 @@ pub(super) enum Answer {
     Accepted(Recipient<Accepted>, Accepted),
     Leased(Recipient<Leased>, Leased),
     /// Whose leases ended: when room of theirs stands, it grows instead.
-    Settled(Recipient<Settled>, Settled, Holder),
+    Settled(Recipient<Settled>, Settled),
     Receipts(Recipient<ReceiptsRecorded>, ReceiptsRecorded),
+    Strays(Recipient<StrayReceipts>, StrayReceipts),
+    SeekParked(Recipient<SeekParked>, SeekParked),
     Rerouted(Recipient<Rerouted>, Rerouted),
     Found(Recipient<Found>, Found),
     Cancelled(Recipient<Cancelled>, Cancelled),
@@ -47,8 +49,10 @@ impl Answer {
         match self {
             Self::Accepted(to, answer) => to.do_send(answer),
             Self::Leased(to, answer) => to.do_send(answer),
-            Self::Settled(to, answer, _) => to.do_send(answer),
+            Self::Settled(to, answer) => to.do_send(answer),
             Self::Receipts(to, answer) => to.do_send(answer),
+            Self::Strays(to, answer) => to.do_send(answer),
+            Self::SeekParked(to, answer) => to.do_send(answer),
             Self::Rerouted(to, answer) => to.do_send(answer),
             Self::Found(to, answer) => to.do_send(answer),
             Self::Cancelled(to, answer) => to.do_send(answer),

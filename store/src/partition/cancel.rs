@@ -29,7 +29,7 @@ impl Partition {
         for slot in slots {
             self.withdraw(now, slot, batch);
         }
-        batch.answers.push(Answer::Cancelled(reply, Cancelled { tag, count, more }));
+        batch.answers.push(Answer::Cancelled(reply, Cancelled { tag, count, more, reached: true }));
     }
 
     /// Ends the newest pending message that a new one takes the place of, if there is one (S37).

@@ -15,7 +15,7 @@ impl Partition {
     pub(super) fn find(&self, Find { tag, message, reply }: Find, batch: &mut Batch) {
         let slots = self.slots_of(message);
         let deliveries = slots.into_iter().filter_map(|slot| self.status(slot)).collect();
-        batch.answers.push(Answer::Found(reply, Found { tag, deliveries }));
+        batch.answers.push(Answer::Found(reply, Found { tag, deliveries, reached: true }));
     }
 
     fn status(&self, slot: u64) -> Option<DeliveryStatus> {

@@ -40,6 +40,7 @@ mod timers;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use actix::Recipient;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smsc_proto::ids::{OperatorMessageId, PartitionId};
@@ -81,6 +82,12 @@ pub enum Command {
     Register(Register),
     Release(Release),
     Receipts(RecordReceipts),
+    Seek(SeekReceipts),
+    /// From now on parked receipts are looked for elsewhere too, by whom this names.
+    SeekElsewhere(Recipient<SeekParked>),
+    EndParked(Vec<EndParked>),
+    /// A peer has joined: all parked receipts are looked for anew.
+    TryParkedAgain,
     Reroute(Reroute),
     Find(Find),
     ReadBack(ReadBack),
@@ -117,6 +124,8 @@ pub struct Partition {
     replacements: Replacements,
     parked: ParkedReceipts,
     next_parked: u64,
+    /// Who looks for parked receipts in other partitions; `None`: there are none.
+    elsewhere: Option<Recipient<SeekParked>>,
     /// Retained deliveries, oldest first, and since when.
     retained: Fifo<(u64, Timestamp)>,
     ledger: Ledger,
@@ -177,6 +186,7 @@ impl Partition {
             replacements: Replacements::default(),
             parked: ParkedReceipts::default(),
             next_parked: 1,
+            elsewhere: None,
             retained: Fifo::default(),
             ledger: Ledger::default(),
             cleaning: CleaningRules::default(),
@@ -236,6 +246,10 @@ impl Partition {
             Command::Register(register) => self.register(register),
             Command::Release(release) => self.release_holder(now, release),
             Command::Receipts(receipts) => self.receipts(now, receipts, batch),
+            Command::Seek(seek) => self.seek(now, seek, batch),
+            Command::SeekElsewhere(elsewhere) => self.elsewhere = Some(elsewhere),
+            Command::EndParked(ends) => self.end_all_parked(now, ends, batch),
+            Command::TryParkedAgain => self.try_parked_again(now),
             Command::Reroute(reroute) => self.reroute(now, reroute, batch),
             Command::Find(find) => self.find(find, batch),
             Command::ReadBack(read_back) => self.read_back(read_back),
@@ -288,7 +302,7 @@ impl Partition {
         }
         for answer in answers {
             match answer {
-                Answer::Settled(_, Settled { count, .. }, holder) if self.room_again(holder, count) => {}
+                Answer::Settled(_, Settled { holder, count, .. }) if self.room_again(holder, count) => {}
                 answer => answer.send(),
             }
         }

@@ -74,9 +74,9 @@ impl Notice {
 
 impl Partition {
     /// An operator has reported a state that is not final.
-    pub(super) fn notify(&mut self, now: Timestamp, report: &ParkedReceipt, batch: &mut Batch) {
+    pub(super) fn notify(&mut self, now: Timestamp, about: Option<u64>, report: &ParkedReceipt, batch: &mut Batch) {
         self.counters.intermediate += 1;
-        let Some(slot) = self.correlate(report) else { return };
+        let Some(slot) = about else { return };
         let Some(delivery) = self.slab.get(slot).filter(|delivery| self.wants_notice(delivery)) else { return };
         let Body::Memory(body) = &delivery.body else { return };
         let notice = Notice {

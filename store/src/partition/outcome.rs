@@ -38,7 +38,7 @@ impl Partition {
             self.settle_one(now, settlement, batch);
         }
         if let Some(reply) = reply {
-            batch.answers.push(Answer::Settled(reply, Settled { partition: self.id, count }, holder));
+            batch.answers.push(Answer::Settled(reply, Settled { partition: self.id, holder, count }));
         }
     }
 

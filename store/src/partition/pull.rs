@@ -31,7 +31,7 @@ struct Held {
 impl Partition {
     pub(super) fn pull(&mut self, now: Timestamp, pull: Pull, batch: &mut Batch) {
         let Pull { outbox, holder, room, rest, reply } = pull;
-        let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
+        let mut leased = Leased { outbox, partition: self.id, holder, room, items: Vec::new() };
         let Some(index) = self.outboxes.find(outbox) else {
             batch.answers.push(Answer::Leased(reply, leased));
             return;
@@ -63,7 +63,7 @@ impl Partition {
         {
             while let Some(Turn { holder, room, reply }) = self.outboxes.next_turn(index, self.id) {
                 let outbox = self.outboxes.get(index).outbox;
-                let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
+                let mut leased = Leased { outbox, partition: self.id, holder, room, items: Vec::new() };
                 self.lease(now, index, holder, &mut leased);
                 let count = leased.items.len() as u32;
                 leased.room = count;

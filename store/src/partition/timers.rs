@@ -24,10 +24,7 @@ impl Partition {
             let Some(chunk) = self.slab.take_woken(now) else { break };
             self.end_in_chunk(now, chunk, batch);
         }
-        for _ in 0..PARKED_MAX {
-            let Some(number) = self.parked.take_due(now) else { break };
-            self.try_parked(now, number, batch);
-        }
+        self.try_due_parked(now, PARKED_MAX, batch);
         for _ in 0..FORGET_MAX {
             let Some((slot, since)) = self.retained.front() else { break };
             if since.plus(self.limits.retention) > now {

@@ -31,7 +31,7 @@ fn status(state: MessageState) -> DeliveryStatus {
 
 fn query(found: Vec<DeliveryStatus>) -> Query {
     let mut query = Query::of(&QuerySm { message_id: ID.into(), source: source() }).unwrap();
-    query.found(found);
+    query.found(Found { tag: 1, deliveries: found, reached: true });
     query
 }
 
@@ -79,7 +79,7 @@ fn what_is_not_ones_own_is_not_found_s46() {
     assert_eq!(query(found()).answer(Name::intern("other"), 0x34), None);
     assert_eq!(query(Vec::new()).answer(demo(), 0x34), None);
     let mut other_source = Query::of(&QuerySm { message_id: ID.into(), ..QuerySm::default() }).unwrap();
-    other_source.found(found());
+    other_source.found(Found { tag: 1, deliveries: found(), reached: true });
     assert_eq!(other_source.answer(demo(), 0x34), None);
 }
 

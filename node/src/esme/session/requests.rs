@@ -213,7 +213,7 @@ impl EsmeSession {
                 let version = self.wire.session.peer_version();
                 let answer = self.account().and_then(|account| query.answer(account.name, version));
                 let Some(answer) = answer else {
-                    return self.answer_question(sequence_number, command, CommandStatus::ESME_RQUERYFAIL);
+                    return self.answer_question(sequence_number, command, query.failure());
                 };
                 let response = Pdu::QuerySmResp(Some(answer));
                 return self.wire.session.respond_with(sequence_number, CommandStatus::ESME_ROK, &response);
@@ -274,12 +274,13 @@ impl Handler<Found> for EsmeSession {
     type Result = ();
 
     fn handle(&mut self, found: Found, ctx: &mut Context<Self>) {
+        let tag = found.tag;
         let take = |asked: &mut Asked| {
             if let Asked::Query(query) = asked {
-                query.found(found.deliveries);
+                query.found(found);
             }
         };
-        self.answered(found.tag, take, ctx);
+        self.answered(tag, take, ctx);
     }
 }
 
@@ -291,6 +292,7 @@ impl Handler<Cancelled> for EsmeSession {
             if let Asked::Cancel(cancellation) = asked {
                 cancellation.count += u64::from(cancelled.count);
                 cancellation.more |= cancelled.more;
+                cancellation.out_of_reach |= !cancelled.reached;
             }
         };
         self.answered(cancelled.tag, take, ctx);

@@ -147,7 +147,7 @@ fn thousands_are_cancelled_in_steps() {
         what: BETWEEN,
         reply: node.to(),
     }));
-    let Cancelled { tag, count, more } = node.inbox().cancelled.remove(0);
+    let Cancelled { tag, count, more, .. } = node.inbox().cancelled.remove(0);
     assert_eq!((tag, count, more), (9, 1_000, true));
     assert_eq!(node.cancel(own(), BETWEEN), 1_500);
 }

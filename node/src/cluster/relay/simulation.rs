@@ -1,0 +1,63 @@
+//! Several nodes at once, over both cores of the relay, in time that is moved by hand: streams break and come back, nodes
+//! are killed and started, links are lost, responses come late. One seed is one run; `SMSC_SEED` repeats it.
+//!
+//! What must hold, whatever happens:
+//! - a message is written once more than before only for a reason that may: a peer that said "later" or nothing, a link
+//!   or a node that was lost, an owner that was started anew, a lease whose time ran out without a stream;
+//! - every message ends; nothing stays on lease, unconfirmed, or counted against a window;
+//! - no link ever holds more than its window, and no side remembers more than the windows allow.
+
+mod store;
+mod world;
+
+use self::world::{Faults, World};
+
+/// Runs of one test; together they take some seconds in a debug build.
+const RUNS: u64 = 700;
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("SMSC_SEED").ok().and_then(|text| text.parse().ok()) {
+        Some(seed) => vec![seed],
+        None => (1..=RUNS).collect(),
+    }
+}
+
+fn run(faults: Faults) {
+    for seed in seeds() {
+        let ran = std::panic::catch_unwind(|| World::new(seed, faults).run());
+        if let Err(panic) = ran {
+            eprintln!("the same again: SMSC_SEED={seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn without_faults_every_message_is_written_once_and_ends() {
+    run(Faults::default());
+}
+
+#[test]
+fn streams_that_break_repeat_no_message_and_lose_none() {
+    run(Faults { breaks: true, ..Faults::default() });
+}
+
+#[test]
+fn streams_that_stay_away_longer_than_a_response_may_take_repeat_only_what_was_out() {
+    run(Faults { breaks: true, long_breaks: true, ..Faults::default() });
+}
+
+#[test]
+fn links_that_are_lost_and_answers_that_come_late_are_told_to_the_owner() {
+    run(Faults { breaks: true, links: true, ..Faults::default() });
+}
+
+#[test]
+fn nodes_that_are_killed_and_started_lose_no_message() {
+    run(Faults { breaks: true, kills: true, ..Faults::default() });
+}
+
+#[test]
+fn all_of_it_together_loses_no_message() {
+    run(Faults { breaks: true, long_breaks: true, links: true, kills: true });
+}
