@@ -5,6 +5,7 @@ pub mod log_file;
 pub mod memory;
 pub mod nothing;
 pub mod sled;
+mod tidying;
 
 use bytes::Bytes;
 
