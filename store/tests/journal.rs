@@ -207,3 +207,34 @@ fn without_a_sync_nothing_is_promised_about_the_end() {
     let _journal = SledJournal::open(folder.path(), Durability::ProcessCrash, 64 << 20).unwrap();
     assert!(!folder.path().join("durable").exists());
 }
+
+/// Marks of freed pages must not hold up the segments that they stand in. (The file keeps its largest size for a while:
+/// it is cut only at its end.)
+#[test]
+fn the_file_does_not_grow_while_less_and_less_is_alive() {
+    const RECORD: u64 = 8 << 10;
+    const BATCH: u64 = 64;
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = SledJournal::open(folder.path(), Durability::ProcessCrash, 32 << 20).unwrap();
+    let records = vec![Bytes::from(vec![7; RECORD as usize]); BATCH as usize];
+    let (most, least) = ((64 << 20) / RECORD, (8 << 20) / RECORD);
+    let mut largest = 0;
+    for batch in 0..900 {
+        // 64 MiB are alive, then less with each batch, then 8 MiB.
+        let alive = most.saturating_sub(12 * u64::saturating_sub(batch, 128)).max(least);
+        let first = 1 + batch * BATCH;
+        journal.append(first, &records, (first + BATCH).saturating_sub(alive)).unwrap();
+        largest = largest.max(journal.size());
+    }
+    println!("the file had {} MiB at most and has {} MiB", largest >> 20, journal.size() >> 20);
+    assert!(largest < 176 << 20, "{largest} octets were kept for {} alive", most * RECORD);
+    let mut number = 0;
+    journal
+        .replay(&mut |next, octets| {
+            assert!(octets.len() as u64 == RECORD && (number == 0 || next == number + 1), "{next} after {number}");
+            number = next;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(number, 900 * BATCH);
+}

@@ -144,7 +144,11 @@ impl LogFile {
         let size = file.metadata().map_err(StoreError::io("look at", &self.path))?.len();
         for offset in (0..size).step_by(SEGMENT_SIZE).take_while(|offset| offset + SEGMENT_HEAD as u64 <= size) {
             let mut head = [0; SEGMENT_HEAD];
-            file.read_exact_at(&mut head, offset).map_err(StoreError::io("read", &self.path))?;
+            match file.read_exact_at(&mut head, offset) {
+                // sled has just cut the file here.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                read => read.map_err(StoreError::io("read", &self.path))?,
+            }
             if head == [0; SEGMENT_HEAD] {
                 continue; // freed, and wiped at a start
             }

@@ -7,6 +7,7 @@ pub mod nothing;
 pub mod postgres;
 pub mod sled;
 pub mod tenure;
+mod tidying;
 
 use std::sync::Arc;
 use std::time::Instant;

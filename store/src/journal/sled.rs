@@ -14,7 +14,10 @@
 //! - Its cache has 256 parts, each of which lets go of pages only with every 64th access to it. We access pages too seldom
 //!   for that: the whole journal would stay in memory after a replay. So a page that was written or read to its end is
 //!   accessed so often that its part lets go of the others.
-//! - The file hardly ever shrinks: it is cut only at its end. What is free inside is written anew first.
+//! - It moves what is left in segments that are mostly empty only when a page is replaced, one page each time. We replace
+//!   none, so that marks of freed pages would hold up segment after segment: an entry beside the volumes is changed as often
+//!   as [`Tidying`] says.
+//! - The file is cut only at its end. What is free inside is written anew first.
 //! - It panics on some kinds of damage: it is opened on a thread of its own, whose panic becomes an error.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,6 +34,7 @@ use crate::error::{StoreError, panic_text};
 use crate::folder::sync_folder;
 use crate::journal::durable_mark::{Mark, MarkFile};
 use crate::journal::log_file::{self, LogEnd, SEGMENT_SIZE};
+use crate::journal::tidying::{self, Tidying};
 use crate::journal::{EachRecord, Journal, JournalReader, RECORD_SIZE_MAX, RecordNumber};
 use crate::options::Durability;
 
@@ -49,12 +53,11 @@ const VOLUME_OCTETS: u64 = 64 << 10;
 /// Volumes at most, about: in a larger journal they are larger.
 const VOLUMES: u64 = 4_096;
 
-/// How many octets of the file an octet of a record may hold up: segments go as a whole, and what sled writes about its
-/// trees lies among the records.
-const SPREAD: u64 = 3;
+/// With every so many changes of a page sled replaces it.
+const CHANGES: u64 = 10;
 
-/// Segments that sled holds back although nothing in them is in use: one is free two segments after it was emptied.
-const SEGMENTS_IN_USE: u64 = 4;
+/// The entry of sled's own tree that is changed for that, since no volume is in it.
+const TURN: &str = "turn";
 
 /// How old the durable mark may become while something is written.
 const MARK_EVERY: Duration = Duration::from_secs(1);
@@ -74,8 +77,13 @@ pub struct SledJournal {
     volumes: VecDeque<Volume>,
     /// The same trees, for readers.
     trees: Trees,
+    /// Octets of the records in all volumes. Of those that were found at the start: once they are replayed.
+    kept: u64,
     /// The newest record; `None` while the journal is empty.
     newest: Option<RecordNumber>,
+    tidying: Tidying,
+    /// Changes of the entry [`TURN`].
+    turns: u64,
     mark: Option<MarkWriter>,
 }
 
@@ -109,10 +117,13 @@ impl SledJournal {
             folder: folder.to_owned(),
             volumes: VecDeque::new(),
             trees: Trees::default(),
+            kept: 0,
             newest: None,
             db: Some(db),
             log,
             durability,
+            tidying: Tidying::default(),
+            turns: 0,
             mark: None,
         };
         journal.find_volumes()?;
@@ -165,7 +176,8 @@ impl SledJournal {
     }
 
     fn drop_volume(&mut self, volume: Option<Volume>) -> Result<(), StoreError> {
-        let Some(Volume { first, tree, .. }) = volume else { return Ok(()) };
+        let Some(Volume { first, tree, kept, .. }) = volume else { return Ok(()) };
+        self.kept -= kept;
         self.trees.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
         drop(tree);
         self.db()?.drop_tree(first.to_be_bytes()).map_err(|error| from_sled(&self.folder, error))?;
@@ -179,7 +191,7 @@ impl SledJournal {
 
     fn insert(&mut self, number: RecordNumber, record: &Bytes) -> Result<(), StoreError> {
         debug_assert!(record.len() <= RECORD_SIZE_MAX, "a record is cut before it is too large");
-        let octets_min = VOLUME_OCTETS.max(self.size() / VOLUMES);
+        let octets_min = VOLUME_OCTETS.max(self.kept / VOLUMES);
         let full = |volume: &Volume| volume.records >= VOLUME_RECORDS && volume.octets >= octets_min;
         // What was found at the start counts as full.
         if self.volumes.back().is_none_or(|volume| full(volume) || volume.records == 0) {
@@ -195,6 +207,7 @@ impl SledJournal {
             volume.records += 1;
             volume.octets += record.len() as u64;
             volume.kept += record.len() as u64;
+            self.kept += record.len() as u64;
         }
         Ok(())
     }
@@ -205,6 +218,17 @@ impl SledJournal {
         while self.volumes.get(1).is_some_and(|next| next.first <= keep_from) {
             let volume = self.volumes.pop_front();
             self.drop_volume(volume)?;
+        }
+        Ok(())
+    }
+
+    /// Has sled move pages out of segments that are mostly empty, as many as are due after so many octets.
+    fn tidy_up(&mut self, written: u64) -> Result<(), StoreError> {
+        let pages = self.tidying.pages(written, self.size(), self.kept);
+        for _ in 0..pages * CHANGES {
+            self.turns += 1;
+            let turn = self.turns.to_be_bytes();
+            self.db()?.insert(TURN, &turn).map_err(|error| from_sled(&self.folder, error))?;
         }
         Ok(())
     }
@@ -239,6 +263,7 @@ impl Journal for SledJournal {
             self.newest = Some(number);
         }
         self.drop_below(keep_from)?;
+        self.tidy_up(records.iter().map(|record| record.len() as u64).sum())?;
         self.sync()?;
         if let (Some(mark), Some(newest)) = (&mut self.mark, self.newest) {
             mark.advance(newest);
@@ -262,6 +287,7 @@ impl Journal for SledJournal {
             }
             let volume = &self.volumes[index];
             let_go(&volume.tree, volume.first).map_err(|error| from_sled(&self.folder, error))?;
+            self.kept = self.kept - self.volumes[index].kept + kept;
             self.volumes[index].kept = kept;
         }
         Ok(())
@@ -277,8 +303,7 @@ impl Journal for SledJournal {
     }
 
     fn reusable(&self) -> u64 {
-        let kept = self.volumes.iter().map(|volume| volume.kept).sum::<u64>();
-        self.size().saturating_sub(SPREAD * kept + SEGMENTS_IN_USE * SEGMENT_SIZE as u64)
+        tidying::reusable(self.size(), self.kept)
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
