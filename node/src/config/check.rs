@@ -9,12 +9,15 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use super::{
     Account, ByteSize, Config, Journal, Listener, MoRoute, Operator, OperatorBind, Problem, ProxyProtocol, Route,
 };
+use crate::cluster::CalledTls;
 use crate::tls::{ServerTls, client_config};
 
 /// The longest password that we take or send (Q28).
 const PASSWORD_LENGTH_MAX: usize = 64;
 /// The longest name of an operator.
 const NAME_LENGTH_MAX: usize = 64;
+/// As many nodes as there are numbers.
+const NODES_MAX: u32 = 60;
 /// The longest source address without its NUL (S39).
 const ADDRESS_LENGTH_MAX: usize = 20;
 
@@ -49,6 +52,7 @@ impl Config {
         check_operators(&self.operator, &mut found);
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
+        self.check_cluster(&mut found);
         self.check_not_built(&mut found);
         found.0
     }
@@ -65,6 +69,9 @@ impl Config {
             if let Some(Err(error)) = operator.tls.as_ref().map(|tls| client_config(tls.ca.as_deref())) {
                 found.unless(false, format!("operator[{index}].tls"), error.to_string());
             }
+        }
+        if let Some(Err(error)) = self.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()).map(CalledTls::load) {
+            found.unless(false, "cluster.tls", error.to_string());
         }
         found.0
     }
@@ -150,6 +157,18 @@ impl Config {
     fn check_account_exists(&self, name: &str, key: &str, found: &mut Problems) {
         let exists = self.account.iter().any(|account| *account.system_id == *name);
         found.unless(exists, key, format!("no account is named {name:?}, expected the system_id of an [[account]]"));
+    }
+
+    fn check_cluster(&self, found: &mut Problems) {
+        let Some(cluster) = &self.cluster else { return };
+        let named = (1..=NAME_LENGTH_MAX).contains(&cluster.name.len())
+            && cluster.name.bytes().all(|octet| octet.is_ascii_graphic());
+        let reason = format!("expected 1 to {NAME_LENGTH_MAX} printable ASCII characters without blanks");
+        found.unless(named, "cluster.name", reason);
+        let reason = format!("{}, expected at most {NODES_MAX}: numbers end at 59", cluster.nodes_expected);
+        found.unless(cluster.nodes_expected <= NODES_MAX, "cluster.nodes_expected", reason);
+        let reason = "empty while other nodes are expected: this node would find none, expected names or addresses";
+        found.unless(!cluster.seeds.is_empty() || cluster.nodes_expected == 1, "cluster.seeds", reason);
     }
 
     /// What would promise a durability that is not there must stop the start.
