@@ -89,6 +89,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
     if let Some(handle) = &cluster_handle {
+        state.watch_cluster(handle.clone());
         let operators = config.operator.iter().map(|operator| Name::intern(&operator.name)).collect();
         handle.spawn(bridge::tell_router(handle.clone(), router_actor.clone(), operators));
         handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), store.clone()));

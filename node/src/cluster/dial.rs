@@ -204,7 +204,8 @@ async fn connect(target: &Target, tls: Option<&PeerTls>) -> Result<Channel, Stri
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
     if let Some(tls) = tls {
-        endpoint = endpoint.tls_config(tls.towards(&target.host)).map_err(|error| chain(&error))?;
+        let tls = tls.towards(&target.host).map_err(|error| error.to_string())?;
+        endpoint = endpoint.tls_config(tls).map_err(|error| chain(&error))?;
     }
     match tokio::time::timeout(ANSWER_WITHIN, endpoint.connect()).await {
         Ok(connected) => connected.map_err(|error| chain(&error)),

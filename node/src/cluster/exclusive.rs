@@ -139,3 +139,138 @@ fn voted(number: u16, own: Own<'_>, peers: &Peers) -> Option<Voted> {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::handshake::tests::identity;
+    use super::super::peers::Heard;
+    use super::*;
+
+    /// This node is number 0, its peers 1 and 2.
+    struct Trial {
+        start: Instant,
+        own: Uuid,
+        operator: Name,
+        ballot: Ballot,
+        peers: Peers,
+        incarnations: [Uuid; 2],
+    }
+
+    impl Trial {
+        fn new() -> Self {
+            let (start, operator) = (Instant::now(), Name::intern("exclusive-op"));
+            let mut peers = Peers::default();
+            let incarnations = [1, 2].map(|number| {
+                let hello = identity(number).hello();
+                let stranger = identity(0).judge(&hello).expect("it belongs to us");
+                let incarnation = stranger.incarnation;
+                peers.meet(stranger, start).expect("its number is free");
+                incarnation
+            });
+            Self {
+                start,
+                own: Uuid::new_v4(),
+                operator,
+                ballot: Ballot::new([operator], 3, start),
+                peers,
+                incarnations,
+            }
+        }
+
+        /// Peer `number` has heard our beat `echo`, and votes for us or not.
+        fn hears(&mut self, number: usize, echo: u64, votes_for_us: bool, at: Instant) {
+            let incarnation = self.incarnations[number - 1];
+            let beat = u64::try_from(at.duration_since(self.start).as_millis()).expect("a short time") + 1;
+            let votes: BTreeSet<Name> = votes_for_us.then_some(self.operator).into_iter().collect();
+            let heard =
+                Heard { incarnation, snapshot: true, base: 0, version: 0, facts: Vec::new(), beat, echo, votes };
+            self.peers.hear(heard, at).expect("it is known");
+        }
+
+        fn revise(&mut self, members: &[u16], holds: bool, at: Instant) {
+            let own = Own { number: 0, incarnation: self.own, members };
+            self.ballot.revise(own, &self.peers, |_| holds, at);
+        }
+
+        /// For whom we vote, by number.
+        fn vote(&self) -> Option<u16> {
+            self.ballot.operators[&self.operator].given.map(|given| given.number)
+        }
+
+        fn has_lease(&self, beat: u64) -> bool {
+            self.ballot.lease(self.operator, self.own, &self.peers, beat)
+        }
+    }
+
+    #[test]
+    fn a_node_that_has_just_started_leaves_the_link_to_nobody() {
+        let mut trial = Trial::new();
+        let (start, opens) = (trial.start, trial.start + GONE_AFTER);
+        trial.revise(&[0], false, start);
+        assert_eq!(trial.vote(), None, "its earlier run may have voted for another");
+        trial.revise(&[0], false, opens);
+        assert_eq!(trial.vote(), Some(0));
+    }
+
+    #[test]
+    fn a_majority_of_fresh_votes_is_the_link() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.revise(&[0], false, opens);
+        assert!(!trial.has_lease(3_000), "our own vote is no majority of three");
+        trial.hears(1, 2_900, true, opens);
+        assert!(trial.has_lease(3_000));
+        trial.hears(1, 2_950, false, opens + Duration::from_millis(1));
+        assert!(!trial.has_lease(3_000), "it votes for us no longer");
+    }
+
+    #[test]
+    fn a_vote_ages_from_the_moment_at_which_we_spoke_last_before_it() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.revise(&[0], false, opens);
+        trial.hears(1, 2_000, true, opens + GONE_AFTER);
+        let until = 2_000 + millis(SUSPECTED_AFTER);
+        assert!(trial.has_lease(until - 1));
+        assert!(!trial.has_lease(until), "however late it came");
+    }
+
+    #[test]
+    fn whoever_had_our_vote_may_rely_on_it_until_his_time_is_up() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.hears(1, 1, false, opens);
+        trial.revise(&[1], false, opens);
+        assert_eq!(trial.vote(), Some(1));
+        // It is draining now, and has not taken the link.
+        let changed = opens + Duration::from_millis(100);
+        trial.hears(1, 1, false, changed);
+        trial.revise(&[0], false, changed);
+        assert_eq!(trial.vote(), None);
+        trial.revise(&[0], false, changed + GONE_AFTER - Duration::from_millis(1));
+        assert_eq!(trial.vote(), None);
+        trial.revise(&[0], false, changed + GONE_AFTER);
+        assert_eq!(trial.vote(), Some(0));
+    }
+
+    #[test]
+    fn our_own_vote_moves_at_once() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.revise(&[0], false, opens);
+        trial.hears(2, 1, false, opens);
+        trial.revise(&[2], false, opens);
+        assert_eq!(trial.vote(), Some(2));
+    }
+
+    #[test]
+    fn whoever_has_the_link_keeps_it() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.revise(&[0], false, opens);
+        trial.revise(&[1, 2], true, opens);
+        assert_eq!(trial.vote(), Some(0), "another would be preferred");
+    }
+}

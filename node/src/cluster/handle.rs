@@ -28,6 +28,7 @@ pub struct ClusterHandle(Arc<Shared>);
 
 struct Shared {
     identity: Identity,
+    nodes_expected: u32,
     state: Mutex<State>,
     view: ArcSwap<ClusterView>,
     // How often the view was exchanged.
@@ -54,6 +55,7 @@ impl ClusterHandle {
         let membership = Membership::new(identity.clone(), exclusive, nodes_expected, Instant::now());
         Self(Arc::new(Shared {
             identity,
+            nodes_expected,
             state: Mutex::new(State { membership, channels: BTreeMap::new() }),
             view: ArcSwap::default(),
             viewed: watch::Sender::new(0),
@@ -319,6 +321,15 @@ impl ClusterHandle {
                     "heard again"
                 );
             }
+        }
+        if view.peers.len() != before.peers.len() && view.peers.len() >= self.0.nodes_expected as usize {
+            let (nodes, expected) = (view.peers.len() + 1, self.0.nodes_expected);
+            tracing::warn!(
+                event = "cluster.size",
+                nodes,
+                expected,
+                "more nodes than cluster.nodes_expected: it must be raised on all of them"
+            );
         }
         metrics::record(&view);
         self.0.viewed.send_modify(|viewed| *viewed += 1);

@@ -64,16 +64,19 @@ use uuid::Uuid;
 
 pub use self::fact::{Binds, Demanded, Fact, Facts, Key, Links, Phase, Standing};
 pub use self::handle::ClusterHandle;
+pub use self::tls::CalledTls;
 pub use self::view::{ClusterView, Peer, PeerState};
 
 use self::handshake::Identity;
 use self::service::Service;
-use self::tls::{CalledTls, PeerTls};
-use crate::config::{self, Config, Journal};
+use self::tls::PeerTls;
+use crate::config::{self, ClusterTls, Config, Journal};
 use crate::tls::TlsError;
 
 /// Threads of the cluster's runtime: membership is idle, the relay is not.
 const THREADS: usize = 2;
+/// How often a connection is tried that says nothing, and how long the answer may take.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How often silence is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a last word to the peers may take.
@@ -112,7 +115,7 @@ impl Cluster {
     /// Opens the port of a node that has a `[cluster]`; `None` for one that has none.
     pub fn open(config: &Config) -> Result<Option<Self>, ClusterError> {
         let Some(cluster) = &config.cluster else { return Ok(None) };
-        let load = |files| Ok::<_, TlsError>((CalledTls::load(files)?, PeerTls::load(files)?));
+        let load = |files: &ClusterTls| Ok::<_, TlsError>((CalledTls::load(files)?, PeerTls::new(files.clone())));
         let tls = cluster.tls.as_ref().map(load).transpose()?;
         let listen = |error| ClusterError::Listen { address: cluster.listen, error };
         let listener = TcpListener::bind(cluster.listen).map_err(listen)?;
@@ -158,6 +161,9 @@ impl Cluster {
         let Self { threads, handle, listener, routes, config, tls } = self;
         let (stop, stopped) = oneshot::channel();
         let (called, calling) = tls.unzip();
+        if let Some(called) = &called {
+            handle.spawn(called.clone().follow());
+        }
         let serving = handle.clone();
         let served = handle.spawn(async move {
             if let Err(error) = serve(listener, called, routes, serving, stopped).await {
@@ -249,6 +255,9 @@ where
     Server::builder()
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
+        // A peer that is gone without a word leaves streams behind.
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, async {
             // Also when whoever could stop us has gone.

@@ -11,6 +11,7 @@ use smsc_store::journal::postgres::PostgresOptions;
 use super::{
     Account, ByteSize, Config, Journal, Listener, MoRoute, Operator, OperatorBind, Problem, ProxyProtocol, Route,
 };
+use crate::cluster::CalledTls;
 use crate::tls::{ServerTls, client_config};
 
 /// The longest password that we take or send (Q28).
@@ -19,6 +20,8 @@ const PASSWORD_LENGTH_MAX: usize = 64;
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// The longest name of an operator.
 const NAME_LENGTH_MAX: usize = 64;
+/// As many nodes as there are numbers.
+const NODES_MAX: u32 = 60;
 /// The longest source address without its NUL (S39).
 const ADDRESS_LENGTH_MAX: usize = 20;
 
@@ -54,6 +57,7 @@ impl Config {
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
         self.check_postgres(&mut found);
+        self.check_cluster(&mut found);
         found.0
     }
 
@@ -73,6 +77,9 @@ impl Config {
         let ca = self.store.postgres.as_ref().and_then(|postgres| postgres.ca.as_deref());
         if let Some(Err(error)) = ca.map(|ca| client_config(Some(ca))) {
             found.unless(false, "store.postgres.ca", error.to_string());
+        }
+        if let Some(Err(error)) = self.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()).map(CalledTls::load) {
+            found.unless(false, "cluster.tls", error.to_string());
         }
         found.0
     }
@@ -173,6 +180,18 @@ impl Config {
         if let Err(error) = PostgresOptions::new(urls, None, postgres.lease, &self.node.name, tls) {
             found.unless(false, "store.postgres.urls", error.to_string());
         }
+    }
+
+    fn check_cluster(&self, found: &mut Problems) {
+        let Some(cluster) = &self.cluster else { return };
+        let named = (1..=NAME_LENGTH_MAX).contains(&cluster.name.len())
+            && cluster.name.bytes().all(|octet| octet.is_ascii_graphic());
+        let reason = format!("expected 1 to {NAME_LENGTH_MAX} printable ASCII characters without blanks");
+        found.unless(named, "cluster.name", reason);
+        let reason = format!("{}, expected at most {NODES_MAX}: numbers end at 59", cluster.nodes_expected);
+        found.unless(cluster.nodes_expected <= NODES_MAX, "cluster.nodes_expected", reason);
+        let reason = "empty while other nodes are expected: this node would find none, expected names or addresses";
+        found.unless(!cluster.seeds.is_empty() || cluster.nodes_expected == 1, "cluster.seeds", reason);
     }
 }
 

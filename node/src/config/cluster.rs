@@ -18,11 +18,14 @@ pub struct Cluster {
     /// Where peers connect.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
-    /// How peers reach this node.
+    /// How peers reach this node: "host:port". With TLS its certificate must bear the host, and that of the seeds by
+    /// which it is found.
     pub advertise: HostPort,
-    /// Where peers are found: names (all their addresses) or addresses.
+    /// Where peers are found, "host:port" each: names (all their addresses count, looked up every 2 s) or addresses. One
+    /// live node is enough to find the others; this node's own address may be among them.
     pub seeds: Vec<HostPort>,
-    /// How many nodes there are when all are there. A side that sees half or fewer never raises its limits.
+    /// How many nodes there are when all are there, 1 to 60: the same on all of them. A side that sees half or fewer
+    /// never raises its shares of limits, and gives up links of exclusive operators. Raise it before nodes are added.
     #[serde(deserialize_with = "positive")]
     pub nodes_expected: u32,
     /// Mutual TLS between nodes; absent: plain.

@@ -539,6 +539,15 @@ fn a_journal_in_postgresql_says_where_that_is() {
 }
 
 #[test]
+fn a_cluster_must_be_one_that_can_be() {
+    let cluster = |keys: &str| problem(and(&format!("[cluster]\nadvertise = \"a:7070\"\n{keys}"))).0;
+    assert_eq!(cluster("seeds = []\nnodes_expected = 3"), "cluster.seeds");
+    assert_eq!(cluster("seeds = [\"b:7070\"]\nnodes_expected = 61"), "cluster.nodes_expected");
+    assert_eq!(cluster("seeds = [\"b:7070\"]\nnodes_expected = 3\nname = \"a b\""), "cluster.name");
+    assert!(and("[cluster]\nadvertise = \"a:7070\"\nseeds = []\nnodes_expected = 1").is_ok());
+}
+
+#[test]
 fn all_contradictions_are_told_at_once_a_line_each() {
     let error = load_toml("[[account]]\nsystem_id = \"a\"\n[http]\naddress = \"0.0.0.0:1\"").expect_err("refused");
     let text = error.to_string();

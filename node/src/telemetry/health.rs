@@ -13,6 +13,8 @@ use metrics::{Gauge, gauge};
 use serde_json::{Value, json};
 use smsc_store::StoreHandle;
 
+use crate::cluster::ClusterHandle;
+
 /// A main loop that gave no sign of life for so long is dead (OPERATIONS.md §3.6).
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,7 @@ struct Shared {
     ever_ready: OnceLock<Instant>,
     reason: Mutex<String>,
     store: OnceLock<StoreHandle>,
+    cluster: OnceLock<ClusterHandle>,
     started: Instant,
     /// Milliseconds after `started` of the main loop's last sign of life.
     beat: AtomicU64,
@@ -68,6 +71,7 @@ impl Default for NodeState {
             ever_ready: OnceLock::new(),
             reason: Mutex::new("starting".to_owned()),
             store: OnceLock::new(),
+            cluster: OnceLock::new(),
             started: Instant::now(),
             beat: AtomicU64::new(0),
             gauges,
@@ -80,6 +84,12 @@ impl NodeState {
     pub fn watch_store(&self, store: StoreHandle) {
         // A second one would be a second store in one process.
         let _ = self.0.store.set(store);
+    }
+
+    /// The node is one of several: people may see whom it sees. Probes never depend on them.
+    pub fn watch_cluster(&self, cluster: ClusterHandle) {
+        // There is one.
+        let _ = self.0.cluster.set(cluster);
     }
 
     /// Listeners are open and the store has recovered.
@@ -135,7 +145,8 @@ impl NodeState {
         if self.0.ever_ready.get().is_some() { Ok(()) } else { Err(self.reason()) }
     }
 
-    /// Whether new connections should come here: started, not draining, not failed; never disk or queues.
+    /// Whether new connections should come here: started, not draining, not failed; never disk, queues or other nodes. A
+    /// node with an embedded journal owns a partition from its start to its end.
     pub(super) fn readiness(&self) -> Probe {
         if self.phase() == Phase::Ready { Ok(()) } else { Err(self.reason()) }
     }
@@ -153,21 +164,40 @@ impl NodeState {
                 json!({ "ok": false, "reason": "new messages are refused: the disk is low, or the journal failed" })
             }
         };
+        let mut checks = json!({
+            "live": check(self.liveness()),
+            "started": check(self.startup()),
+            "ready": check(self.readiness()),
+            "store_writable": store,
+        });
+        if let Some(cluster) = self.0.cluster.get() {
+            checks["cluster"] = cluster_check(cluster);
+        }
         json!({
             "state": self.phase().name(),
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_seconds": self.0.started.elapsed().as_secs(),
-            "checks": {
-                "live": check(self.liveness()),
-                "started": check(self.startup()),
-                "ready": check(self.readiness()),
-                "store_writable": store,
-            },
+            "checks": checks,
         })
     }
 
     fn reason(&self) -> String {
         self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Whether this node sees more than half of its cluster, and whom it sees in what state.
+fn cluster_check(cluster: &ClusterHandle) -> Value {
+    let view = cluster.view();
+    let peers = view.peers.iter().map(|peer| (peer.name.to_string(), json!(peer.state.name())));
+    let peers: serde_json::Map<String, Value> = peers.collect();
+    match cluster.sees_majority() {
+        true => json!({ "ok": true, "peers": peers }),
+        false => json!({
+            "ok": false,
+            "reason": "half of the nodes or fewer are seen: exclusive links are given up, limits are not raised",
+            "peers": peers,
+        }),
     }
 }
 

@@ -99,3 +99,12 @@ fn a_port_that_is_taken_stops_the_start() {
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.contains("cluster.listen"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_node_that_sees_nobody_is_ready_and_says_so_to_people() {
+    let cluster = Cluster::launch(1, &plain(), only(0, "cluster", "nodes_expected = 3"));
+    let (status, _) = cluster.node(0).get("/readyz").expect("it answers");
+    assert_eq!(status, 200, "what it has it serves");
+    let (_, report) = cluster.node(0).get("/healthz?verbose").expect("it answers");
+    assert!(report.contains("half of the nodes or fewer are seen"), "{report}");
+}

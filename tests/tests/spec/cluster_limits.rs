@@ -9,6 +9,7 @@ use smsc_tests::cluster::Cluster;
 use smsc_tests::configuration::Configuration;
 use smsc_tests::esme::Esme;
 use smsc_tests::message::Message;
+use smsc_tests::operator::Operator;
 
 fn with_account(keys: &str) -> Configuration {
     Configuration::new().account_with("demo", keys).operator_at("op-a", "127.0.0.1:1", "").route("", "op-a")
@@ -55,6 +56,26 @@ fn who_alone_has_something_to_send_has_nearly_all_of_the_rate() {
     flood(&esmes[..1], Duration::from_secs(3));
     let accepted = flood(&esmes[..1], Duration::from_secs(2));
     assert!(accepted >= 2 * RATE * 85 / 100, "{accepted} in two seconds");
+}
+
+#[test]
+fn an_operators_rate_is_shared_by_all_nodes() {
+    const RATE: usize = 100;
+    let operator = Operator::start("op-a");
+    let keys = format!("links = 2\nwindow = 50\nthroughput_max = {RATE}");
+    let configuration = Configuration::new().account("demo").operator_with(&operator, &keys).route("", "op-a");
+    let cluster = Cluster::start(2, &configuration);
+    operator.expect_links(2);
+    for (_, node) in cluster.nodes() {
+        let esme = node.transmitter("demo");
+        let messages = vec![Message::to("46701234567"); 1_500];
+        esme.submit_all(messages, 50, |_, answer| assert!(answer.is_ok(), "{answer:?}"));
+    }
+    let (before, time) = (operator.message_count(), Duration::from_secs(4));
+    std::thread::sleep(time);
+    let sent = operator.message_count() - before;
+    let allowed = RATE * time.as_secs() as usize;
+    assert!((allowed * 80 / 100..=allowed * 105 / 100 + RATE / 10).contains(&sent), "{sent} sent, {allowed} allowed");
 }
 
 /// Waits until a bind there is answered so.

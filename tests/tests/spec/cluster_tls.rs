@@ -69,3 +69,21 @@ fn a_certificate_that_cannot_be_read_stops_the_start() {
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.contains("cluster.tls") && ended.stderr.contains("/nowhere.crt"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_renewed_certificate_is_used_without_a_restart() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let files = old.issue("127.0.0.1");
+    let keys = tls(&files, &old);
+    let cluster = Cluster::start_with(2, &plain(), |_, configuration| configuration.section("cluster", &keys));
+    new.issue("127.0.0.1").replace(&files);
+    std::fs::copy(new.file(), old.file()).expect("the temporary folder can be written");
+    for (_, node) in cluster.nodes() {
+        node.process().expect_output("tls.reload");
+    }
+    // Connections that are open go on; one that has to be made anew finds the new certificates.
+    cluster.freeze(1);
+    cluster.expect_seen(0, "gone", 1);
+    cluster.thaw(1);
+    cluster.expect_all_alive();
+}
