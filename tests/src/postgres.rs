@@ -49,11 +49,7 @@ impl Postgres {
                 None => return skipped("PostgreSQL does not run as root, and there is no user postgres"),
             },
         };
-        let folder = tempfile::tempdir().expect("the temporary folder can be written");
-        if let Some((user, group)) = user {
-            chown(folder.path(), Some(user), Some(group)).expect("root may give a folder away");
-        }
-        let mut postgres = Self { folder, port: Port::take(), binaries, user, server: None };
+        let mut postgres = Self { folder: folder_for(user), port: Port::take(), binaries, user, server: None };
         postgres.make();
         postgres.start_again();
         postgres.sql_of("postgres", "create database smsc");
@@ -68,6 +64,27 @@ impl Postgres {
         initdb.arg("--pwfile").arg(&password).arg("-D").arg(self.data());
         let done = initdb.output().expect("initdb can be started");
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// A synchronous standby of this server: what is committed from now on is on both.
+    pub fn synchronous_standby(&self) -> Self {
+        let (binaries, user) = (self.binaries.clone(), self.user);
+        let mut standby = Self { folder: folder_for(user), port: Port::take(), binaries, user, server: None };
+        let mut backup = standby.command("pg_basebackup");
+        backup.args(["-R", "-X", "stream", "--checkpoint=fast", "--no-sync", "-D"]).arg(standby.data());
+        backup.arg("-d").arg(self.url_of("postgres") + "?application_name=standby");
+        let done = backup.output().expect("pg_basebackup can be started");
+        assert!(done.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&done.stderr));
+        standby.start_again();
+        self.sql("alter system set synchronous_standby_names = 'standby'");
+        self.sql("select pg_reload_conf()");
+        self.expect("select count(*) from pg_stat_replication where sync_state = 'sync'", "1");
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        self.sql_of("postgres", "select pg_promote()");
     }
 
     /// Starts the server, and waits until it answers.
@@ -156,6 +173,11 @@ impl Postgres {
         self.url_of("smsc")
     }
 
+    /// The URL of its database, wherever that is: here or on a standby.
+    pub fn url_with(&self, standby: &Self) -> String {
+        format!("postgres://{USER}:{PASSWORD}@{},{}/smsc", self.address(), standby.address())
+    }
+
     /// The URL of another one.
     pub fn url_of(&self, database: &str) -> String {
         format!("postgres://{USER}:{PASSWORD}@{}/{database}", self.address())
@@ -212,6 +234,14 @@ impl Drop for Postgres {
         self.thaw();
         self.kill();
     }
+}
+
+fn folder_for(user: Option<(u32, u32)>) -> TempDir {
+    let folder = tempfile::tempdir().expect("the temporary folder can be written");
+    if let Some((user, group)) = user {
+        chown(folder.path(), Some(user), Some(group)).expect("root may give a folder away");
+    }
+    folder
 }
 
 /// The newest of Debian's.

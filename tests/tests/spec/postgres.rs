@@ -177,16 +177,49 @@ fn a_wait_for_the_standby_that_somebody_cancels_is_not_taken_for_success() {
 }
 
 #[test]
+fn the_loss_of_the_primary_costs_nothing_when_its_synchronous_standby_is_promoted() {
+    let Some(mut primary) = Postgres::start() else { return };
+    let standby = primary.synchronous_standby();
+    let storm = Storm::new();
+    let configuration = storm.configuration().postgres_at(&primary.url_with(&standby), "lease = \"2s\"");
+    let node = configuration.section("store", "partitions = 2").start();
+    node.expect_metric("smsc_store_replicated", &[], 1.0);
+    let balance = storm.rage(node, |node| {
+        storm.ledger().expect(1_000);
+        primary.kill();
+        standby.promote();
+        storm.ledger().expect(2_000);
+        node.expect_metric("smsc_store_replicated", &[], 0.0);
+        node
+    });
+    balance.assert_within(Storm::CALM);
+}
+
+#[test]
 fn a_node_that_slept_past_its_lease_is_fenced_and_answers_nothing() {
-    let Some(postgres) = Postgres::start() else { return };
+    if let Some(postgres) = Postgres::start() {
+        wake_a_zombie(&postgres);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: tests/run --long"]
+fn twenty_nodes_that_slept_past_their_leases_are_fenced() {
+    for _ in 0..20 {
+        let Some(postgres) = Postgres::start() else { return };
+        wake_a_zombie(&postgres);
+    }
+}
+
+fn wake_a_zombie(postgres: &Postgres) {
     let operator = Operator::start("op-a");
     operator.closes();
-    let zombie = named("zombie", &operator, &postgres).section("store", "partitions = 1").start();
+    let zombie = named("zombie", &operator, postgres).section("store", "partitions = 1").start();
     let esme = zombie.transmitter("demo");
     esme.submit_ok(&message().text("kept"));
     zombie.process().freeze();
     let lost = esme.send(&message().text("lost"));
-    let heir = named("heir", &operator, &postgres).section("store", "partitions = 1").start();
+    let heir = named("heir", &operator, postgres).section("store", "partitions = 1").start();
     heir.expect_metric("smsc_store_partitions", &[], 1.0);
     zombie.process().thaw();
     zombie.expect_metric("smsc_store_partitions", &[], 0.0);
