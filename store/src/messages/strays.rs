@@ -3,7 +3,7 @@
 use actix::prelude::*;
 use smsc_proto::ids::PartitionId;
 
-use super::{OperatorReceipt, RecordReceipts, ReceiptsRecorded};
+use super::{OperatorReceipt, ReceiptsRecorded, RecordReceipts};
 
 /// How like its message a receipt must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

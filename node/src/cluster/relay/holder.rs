@@ -183,7 +183,12 @@ impl HolderSide {
         if !batch.items.is_empty() {
             let Batch { partition, holder, items, .. } = batch;
             let items = items.clone();
-            steps.push(HolderStep::Send(ToOwner::Outcomes { batch: number, partition: *partition, holder: holder.0, items }));
+            steps.push(HolderStep::Send(ToOwner::Outcomes {
+                batch: number,
+                partition: *partition,
+                holder: holder.0,
+                items,
+            }));
         }
     }
 
@@ -277,9 +282,11 @@ impl HolderSide {
 
     /// Leases of the owner's present run that links and binds have.
     pub fn held(&self) -> impl Iterator<Item = Lease> + '_ {
-        self.holders.values().flat_map(|held| &held.leases).filter(|(_, (_, run))| *run == self.run).map(
-            |((partition, slot), (number, _))| Lease { partition: *partition, slot: *slot, number: *number },
-        )
+        self.holders
+            .values()
+            .flat_map(|held| &held.leases)
+            .filter(|(_, (_, run))| *run == self.run)
+            .map(|((partition, slot), (number, _))| Lease { partition: *partition, slot: *slot, number: *number })
     }
 
     /// Leases on links and binds, outcomes that are not confirmed.

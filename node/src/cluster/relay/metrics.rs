@@ -63,9 +63,7 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn of(peer: u16) -> Self {
         let peer = peer.to_string();
-        let messages = |direction: &'static str, result: &'static str| {
-            counter!(MESSAGES, "peer" => peer.clone(), "direction" => direction, "result" => result)
-        };
+        let messages = |direction: &'static str, result: &'static str| counter!(MESSAGES, "peer" => peer.clone(), "direction" => direction, "result" => result);
         let receipts = |result: &'static str| counter!(RECEIPTS, "peer" => peer.clone(), "result" => result);
         Self {
             given: messages("out", "leased"),

@@ -36,15 +36,39 @@ pub enum OwnerStep {
     /// Say this to the peer.
     Send(ToHolder),
     /// A holder for the store.
-    Register { outbox: Outbox, holder: Holder },
-    Release { holder: Holder },
-    Pull { partition: PartitionId, outbox: Outbox, holder: Holder, room: u32 },
+    Register {
+        outbox: Outbox,
+        holder: Holder,
+    },
+    Release {
+        holder: Holder,
+    },
+    Pull {
+        partition: PartitionId,
+        outbox: Outbox,
+        holder: Holder,
+        room: u32,
+    },
     /// To be confirmed by the store.
-    Settle { partition: PartitionId, holder: Holder, items: Vec<Settlement> },
+    Settle {
+        partition: PartitionId,
+        holder: Holder,
+        items: Vec<Settlement>,
+    },
     /// Never written: due again.
-    GiveBack { partition: PartitionId, holder: Holder, leases: Vec<Lease> },
+    GiveBack {
+        partition: PartitionId,
+        holder: Holder,
+        leases: Vec<Lease>,
+    },
     /// Perhaps written: as with a link that is lost.
-    Lost { partition: PartitionId, holder: Holder, outbox: Outbox, lease: Lease, attempt: u32 },
+    Lost {
+        partition: PartitionId,
+        holder: Holder,
+        outbox: Outbox,
+        lease: Lease,
+        attempt: u32,
+    },
 }
 
 /// What is known of one peer's holders.

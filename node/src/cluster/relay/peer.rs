@@ -14,9 +14,9 @@ use smsc_proto::ids::PartitionId;
 use smsc_router::retry::RetrySchedule;
 use smsc_store::partition::Command;
 use smsc_store::{
-    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, Name, NotReplaced, OperatorReceipt, Outbox, Outcome,
-    Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring, SeekReceipts,
-    Settle, Settled, Settlement, Stray, StrayReceipts,
+    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, Name, NotReplaced, OperatorReceipt, Outbox,
+    Outcome, Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring,
+    SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
 };
 use tokio::sync::oneshot;
 
@@ -497,7 +497,8 @@ impl Peer {
 fn give_back(receipts: Vec<(OperatorReceipt, ReceiptAsker)>, why: Stray) {
     let mut batches: Vec<(ReceiptAsker, Vec<OperatorReceipt>)> = Vec::new();
     for (receipt, asker) in receipts {
-        let same = |(known, _): &&mut (ReceiptAsker, _)| known.partition == asker.partition && known.reply == asker.reply;
+        let same =
+            |(known, _): &&mut (ReceiptAsker, _)| known.partition == asker.partition && known.reply == asker.reply;
         match batches.iter_mut().find(same) {
             Some((_, items)) => items.push(receipt),
             None => batches.push((asker, vec![receipt])),

@@ -39,7 +39,11 @@ impl Relay for Service {
                 }
                 Ok(greeting) => {
                     let peer = greeting.number;
-                    tracing::warn!(event = "relay.refused", peer, "a stream is opened by the node with the lower number");
+                    tracing::warn!(
+                        event = "relay.refused",
+                        peer,
+                        "a stream is opened by the node with the lower number"
+                    );
                 }
                 Err(why) => tracing::info!(event = "relay.refused", "a stream that is not answered: {why}"),
             }

@@ -75,7 +75,9 @@ pub fn to_owner(said: ToOwner) -> Part {
             Part::Register(wire::Register { holder, outbox: Some(party_of(outbox)) })
         }
         ToOwner::Release { holder } => Part::Release(holder),
-        ToOwner::Holding { leases } => Part::Holding(wire::Holding { leases: leases.into_iter().map(lease_out).collect() }),
+        ToOwner::Holding { leases } => {
+            Part::Holding(wire::Holding { leases: leases.into_iter().map(lease_out).collect() })
+        }
         ToOwner::Resumed => Part::Resumed(wire::Resumed {}),
         ToOwner::Pull { partition, holder, room } => {
             Part::Pull(wire::Pull { partition: partition.number().into(), holder, room })
@@ -102,9 +104,7 @@ pub fn to_owner(said: ToOwner) -> Part {
 /// What is said to a holder.
 pub fn to_holder(said: ToHolder) -> Part {
     match said {
-        ToHolder::Ring { holder, partition } => {
-            Part::Ring(wire::Ring { partition: partition.number().into(), holder })
-        }
+        ToHolder::Ring { holder, partition } => Part::Ring(wire::Ring { partition: partition.number().into(), holder }),
         ToHolder::Leased { partition, holder, items, more } => Part::Leased(wire::Leased {
             partition: partition.number().into(),
             holder,
@@ -115,9 +115,7 @@ pub fn to_holder(said: ToHolder) -> Part {
         ToHolder::Receipts { recorded, unmatched } => {
             Part::ReceiptsAnswer(wire::ReceiptsAnswer { recorded, unmatched })
         }
-        ToHolder::Answer { number, answer } => {
-            Part::Answer(wire::Answer { number, answer: Some(answer_out(answer)) })
-        }
+        ToHolder::Answer { number, answer } => Part::Answer(wire::Answer { number, answer: Some(answer_out(answer)) }),
     }
 }
 
@@ -372,11 +370,9 @@ impl Reader {
             In::Elsewhere(wire::Elsewhere { outbox, status }) => {
                 Outcome::Elsewhere { outbox: self.outbox(outbox)?, status: CommandStatus(status) }
             }
-            In::Refused(wire::Refused { status, state, error }) => Outcome::Refused {
-                status: CommandStatus(status),
-                state: state_in(state)?,
-                error: error_in(&error)?,
-            },
+            In::Refused(wire::Refused { status, state, error }) => {
+                Outcome::Refused { status: CommandStatus(status), state: state_in(state)?, error: error_in(&error)? }
+            }
             In::LinkLost(retry_at) => Outcome::LinkLost { retry_at: at(retry_at) },
             In::Unanswered(retry_at) => Outcome::Unanswered { retry_at: at(retry_at) },
             In::NotSent(_) => Outcome::NotSent,

@@ -122,7 +122,8 @@ impl Side {
 
     /// Batches of outcomes that the peer is told are durable.
     fn confirmed(&mut self) -> Vec<u64> {
-        let confirmed = |step| if let OwnerStep::Send(ToHolder::Confirmed { batch }) = step { Some(batch) } else { None };
+        let confirmed =
+            |step| if let OwnerStep::Send(ToHolder::Confirmed { batch }) = step { Some(batch) } else { None };
         self.steps().into_iter().filter_map(confirmed).collect()
     }
 }

@@ -40,21 +40,72 @@ enum Said {
 }
 
 enum Event {
-    Submit { node: u16 },
-    Opens { node: u16, peer: u16, stream: u64, peer_run: u128 },
-    Closes { node: u16, peer: u16, stream: u64 },
-    Arrives { node: u16, peer: u16, stream: u64, said: Said },
+    Submit {
+        node: u16,
+    },
+    Opens {
+        node: u16,
+        peer: u16,
+        stream: u64,
+        peer_run: u128,
+    },
+    Closes {
+        node: u16,
+        peer: u16,
+        stream: u64,
+    },
+    Arrives {
+        node: u16,
+        peer: u16,
+        stream: u64,
+        said: Said,
+    },
     /// The store of a node answers its link, or the side of the relay to a peer, of this run.
-    Rings { node: u16, run: u128, holder: Holder },
-    Leases { node: u16, run: u128, whose: Whose, holder: Holder, room: u32, items: Vec<LeasedDelivery> },
-    Settles { node: u16, run: u128, whose: Whose, holder: Holder, count: u32 },
+    Rings {
+        node: u16,
+        run: u128,
+        holder: Holder,
+    },
+    Leases {
+        node: u16,
+        run: u128,
+        whose: Whose,
+        holder: Holder,
+        room: u32,
+        items: Vec<LeasedDelivery>,
+    },
+    Settles {
+        node: u16,
+        run: u128,
+        whose: Whose,
+        holder: Holder,
+        count: u32,
+    },
     /// An operator answers a link.
-    Responds { node: u16, holder: Holder, lease: Lease, outcome: Outcome, late: bool },
-    Connect { one: u16, other: u16 },
-    Break { one: u16, other: u16 },
-    LoseLink { node: u16 },
-    Kill { node: u16 },
-    Start { node: u16 },
+    Responds {
+        node: u16,
+        holder: Holder,
+        lease: Lease,
+        outcome: Outcome,
+        late: bool,
+    },
+    Connect {
+        one: u16,
+        other: u16,
+    },
+    Break {
+        one: u16,
+        other: u16,
+    },
+    LoseLink {
+        node: u16,
+    },
+    Kill {
+        node: u16,
+    },
+    Start {
+        node: u16,
+    },
     Look,
 }
 
