@@ -72,6 +72,14 @@ struct Holders {
     watching: Vec<(Holder, Recipient<Gone>)>,
 }
 
+/// Receipts of one batch that are looked for in the same place.
+struct Share {
+    /// Where their messages are thought to be; `None`: nobody knows.
+    home: Option<PartitionId>,
+    matching: Matching,
+    items: Vec<OperatorReceipt>,
+}
+
 /// The hash of an address's digits by which partitions are chosen and receipts matched.
 ///
 /// The same in every process and every release, because journals and peers keep it: FNV-1a (64 bits) over the octets
@@ -311,7 +319,7 @@ impl StoreHandle {
             return push(&only.lanes, Command::Receipts(receipts));
         }
         let RecordReceipts { reply, items } = receipts;
-        let mut shares: SmallVec<[(Option<PartitionId>, Matching, Vec<OperatorReceipt>); 4]> = SmallVec::new();
+        let mut shares: SmallVec<[Share; 4]> = SmallVec::new();
         for item in items {
             let hint = self.ways.hints.get(item.operator, &item.operator_message_id);
             let (home, matching) = match hint {
@@ -319,12 +327,12 @@ impl StoreHandle {
                 None if self.ways.elsewhere.is_known() => (None, Matching::Exact),
                 None => (Some(self.partition_for(item.destination)), Matching::Exact),
             };
-            match shares.iter_mut().find(|(id, how, _)| (*id, *how) == (home, matching)) {
-                Some((_, _, share)) => share.push(item),
-                None => shares.push((home, matching, vec![item])),
+            match shares.iter_mut().find(|share| (share.home, share.matching) == (home, matching)) {
+                Some(share) => share.items.push(item),
+                None => shares.push(Share { home, matching, items: vec![item] }),
             }
         }
-        for (home, matching, items) in shares {
+        for Share { home, matching, items } in shares {
             let receipts = RecordReceipts { reply: reply.clone(), items };
             match (home, self.ways.desk.get()) {
                 (Some(home), Some(desk)) => {

@@ -11,6 +11,7 @@ use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::pdu::BindKind;
 
 use crate::PATIENCE;
+use crate::cluster::Cluster;
 use crate::configuration::Configuration;
 use crate::esme::Esme;
 use crate::ledger::{Balance, Bounds, Ledger};
@@ -20,8 +21,12 @@ use crate::operator::Operator;
 
 /// ESMEs that submit.
 const BINDS: usize = 4;
+/// Binds beside them that only receive, where those who submit are told nothing.
+const RECEIVERS: usize = 2;
 /// Submits that each leaves unanswered.
 const WINDOW: usize = 100;
+/// An address where no operator is.
+const NOBODY: &str = "127.0.0.1:9";
 /// Links to the operator.
 const LINKS: usize = 4;
 /// Messages that each link leaves unanswered.
@@ -76,9 +81,24 @@ impl Storm {
 
     /// The configuration of a node that can be in this storm. There is room for two binds more.
     pub fn configuration(&self) -> Configuration {
-        Configuration::new()
-            .account_with("demo", &format!("binds_max = {}", BINDS + 2))
-            .operator_with(&self.operator, &format!("links = {LINKS}\nwindow = {LINK_WINDOW}"))
+        self.with_operator_at(Configuration::new(), &self.operator.address().to_string(), LINKS)
+    }
+
+    /// The same for a node among so many, beside what else is in that configuration. Links are placed over all of them.
+    pub fn draws_in(&self, configuration: Configuration, nodes: usize) -> Configuration {
+        self.with_operator_at(configuration, &self.operator.address().to_string(), nodes * LINKS)
+    }
+
+    /// The same, for a node that cannot reach the operator.
+    pub fn draws_in_without_links(&self, configuration: Configuration, nodes: usize) -> Configuration {
+        self.with_operator_at(configuration, NOBODY, nodes * LINKS)
+    }
+
+    fn with_operator_at(&self, configuration: Configuration, address: &str, links: usize) -> Configuration {
+        let keys = format!("links = {links}\nwindow = {LINK_WINDOW}");
+        configuration
+            .account_with("demo", &format!("binds_max = {}", BINDS + RECEIVERS))
+            .operator_at(self.operator.name(), address, &keys)
             .route("", self.operator.name())
     }
 
@@ -89,7 +109,7 @@ impl Storm {
         std::thread::scope(|scope| {
             let _end = End(self);
             for _ in 0..BINDS {
-                scope.spawn(move || self.live(address));
+                scope.spawn(move || self.live(address, BindKind::Transceiver));
             }
             let node = story(node);
             self.submitting.store(false, Ordering::Relaxed);
@@ -99,17 +119,43 @@ impl Storm {
         })
     }
 
+    /// The same over a cluster: the ESMEs submit at one node, and are told at another.
+    pub fn rage_apart(
+        &self,
+        cluster: Cluster,
+        [submit_at, receive_at]: [usize; 2],
+        story: impl FnOnce(Cluster) -> Cluster,
+    ) -> Balance {
+        let (submits, receives) = (cluster.node(submit_at).address(), cluster.node(receive_at).address());
+        std::thread::scope(|scope| {
+            let _end = End(self);
+            for _ in 0..BINDS {
+                scope.spawn(move || self.live(submits, BindKind::Transmitter));
+            }
+            for _ in 0..RECEIVERS {
+                scope.spawn(move || self.live(receives, BindKind::Receiver));
+            }
+            let cluster = story(cluster);
+            self.submitting.store(false, Ordering::Relaxed);
+            let balance = self.settle();
+            drop(cluster);
+            balance
+        })
+    }
+
     /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
-    fn live(&self, address: SocketAddr) {
+    fn live(&self, address: SocketAddr, kind: BindKind) {
         while !self.over.load(Ordering::Relaxed) {
-            let Some(esme) = Esme::try_bind(address, BindKind::Transceiver, "demo") else {
+            let Some(esme) = Esme::try_bind(address, kind, "demo") else {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             };
             let bind = self.ledger.opens_bind();
             let keep = || self.ledger.told(bind, esme.deliveries_so_far());
             let messages = std::iter::from_fn(|| {
-                let goes_on = self.submitting.load(Ordering::Relaxed) && !esme.connection().has_ended();
+                let goes_on = kind != BindKind::Receiver
+                    && self.submitting.load(Ordering::Relaxed)
+                    && !esme.connection().has_ended();
                 goes_on.then(|| self.message())
             });
             let mut answers = 0_usize;

@@ -42,6 +42,9 @@ mod throttling;
 // Which operator a message goes to.
 mod routing;
 
+// Messages of one node through the links and binds of another.
+mod relay;
+
 // The receipt follows the final state.
 mod delivery_receipt;
 

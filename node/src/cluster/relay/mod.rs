@@ -64,7 +64,8 @@ impl Relays {
             peers: Mutex::default(),
         });
         cluster.add_service(Service::new(relays.clone()));
-        let _ = cluster.handle().spawn(stream::open_all(relays));
+        // It ends with the cluster's runtime.
+        drop(cluster.handle().spawn(stream::open_all(relays)));
     }
 
     /// The actor of that peer, which is started when it is met first.

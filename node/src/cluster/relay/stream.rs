@@ -82,7 +82,8 @@ pub(super) async fn greeted(relays: &Relays, incoming: &mut Streaming<Frame>) ->
         Err(_) => return Err("no greeting".to_owned()),
     };
     let greeting = Greeting::of(frame).map_err(|error| error.to_string())?;
-    if relays.cluster.knows(greeting.incarnation) {
+    let view = relays.cluster.view();
+    if view.peer(greeting.number).is_some_and(|peer| peer.incarnation == greeting.incarnation) {
         Ok(greeting)
     } else {
         Err(format!("node {} has not shaken hands with us", greeting.number))
@@ -113,7 +114,7 @@ pub(super) async fn run(
                 Ok(None) => break "the peer has ended it".to_owned(),
                 Err(status) => break reason(&status),
             },
-            why = &mut ended => break why.map_or_else(|_| "another one took its place".to_owned(), |why| why),
+            why = &mut ended => break why.unwrap_or_else(|_| "another one took its place".to_owned()),
         }
     };
     peer.do_send(StreamEnded { stream });
