@@ -316,17 +316,16 @@ impl KeeperThread {
     /// It is left alone for a while, longer with every failure in a row.
     fn failed(&mut self, id: PartitionId, error: &StoreError) {
         let partition = id.number();
+        if let StoreError::Postgres(PostgresError::OwnedElsewhere { .. }) = error {
+            tracing::info!(partition, %error, "a partition is not to be had yet");
+            return;
+        }
+        tracing::error!(partition, %error, "a partition has failed and is not served: it will be adopted again");
         let (count, _) = self.failures.get(&id).copied().unwrap_or((0, Instant::now()));
+        // What passes by itself is tried again soon.
+        let count = if passes(error) { 0 } else { count };
         let pause = AFTER_FAILURE.saturating_mul(1 << count.min(5)).min(AFTER_FAILURE_MAX);
         self.failures.insert(id, (count + 1, Instant::now() + pause));
-        match error {
-            StoreError::Postgres(PostgresError::OwnedElsewhere { .. }) => {
-                tracing::info!(partition, %error, "a partition is not to be had yet");
-            }
-            _ => {
-                tracing::error!(partition, %error, "a partition has failed and is not served: it will be adopted again")
-            }
-        }
     }
 
     fn hand_back(&mut self, id: PartitionId) {

@@ -291,7 +291,10 @@ impl Configuration {
         let binaries = binaries().expect("PostgreSQL is installed");
         psql(&binaries, &format!("{server}/postgres"), &format!("create database {database}"))
             .unwrap_or_else(|error| panic!("a database can be made: {error}"));
-        self.postgres_at(&format!("{server}/{database}"), "lease = \"5s\"")
+        let partitioned = self.text().contains("partitions =");
+        let configuration = self.postgres_at(&format!("{server}/{database}"), "lease = \"5s\"");
+        // As many as with the other journal, so that bounds are where the stories expect them.
+        if partitioned { configuration } else { configuration.section("store", "partitions = 1") }
     }
 
     /// The same journal as in a configuration that was written before, unless this one names another.
@@ -299,7 +302,9 @@ impl Configuration {
         if self.text().contains("journal =") {
             return self;
         }
-        let lines = before.lines().filter(|line| line.starts_with("journal =") || line.starts_with("postgres ="));
+        let lines = before
+            .lines()
+            .filter(|line| ["journal =", "postgres =", "partitions ="].iter().any(|key| line.starts_with(key)));
         let keys: Vec<_> = lines.collect();
         if keys.is_empty() { self } else { self.section("store", &keys.join("\n")) }
     }

@@ -119,8 +119,8 @@ async fn asynchronous(connection: Connection) -> Result<Connection, PostgresErro
 
 async fn look(connection: &Connection, options: &PostgresOptions) -> Result<Registered, PostgresError> {
     let server = connection.server();
-    // Twice a lease: a node whose lease is being renewed late is not dead yet.
-    let seconds = 2.0 * options.lease.as_secs_f64();
+    // As long as its partitions' leases: when those are to be had, the node no longer counts as alive.
+    let seconds = options.lease.as_secs_f64();
     connection.query("say that this node is there", HERE, &[&options.owner, &seconds]).await?;
     connection.query("forget nodes", FORGET, &[]).await?;
     let mut registered = Registered::default();
