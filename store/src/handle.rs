@@ -9,7 +9,7 @@ use crate::board::{Board, PartitionSnapshot};
 use crate::commit::items_of;
 use crate::lanes::Lanes;
 use crate::messages::*;
-use crate::options::PARTITIONS_MAX;
+use crate::options::{OutboxRules, PARTITIONS_MAX};
 use crate::partition::Command;
 
 /// A cheap copy of the way into the store. All calls return at once; answers come to the `Recipient` in the message.
@@ -182,6 +182,30 @@ impl StoreHandle {
             let replace = Replace { tag, account, like, message, due, expires, receipts, text, reply };
             push(lanes, Command::Replace(replace));
         })
+    }
+
+    /// Looks for messages in one partition ([`Searching::Destination`] goes on in the one that it began in), or in all
+    /// that may have them. Returns how many partitions will answer.
+    pub fn search(&self, partition: Option<PartitionId>, search: Search) -> usize {
+        let Search { tag, what, reply } = search;
+        let ask =
+            |lanes: &Lanes| push(lanes, Command::Search(Search { tag, what: what.clone(), reply: reply.clone() }));
+        match (partition, &what) {
+            (Some(partition), _) => self.lanes(partition).map(ask).into_iter().count(),
+            (None, Searching::Message(message)) => self.ask(*message, ask),
+            (None, Searching::OperatorId { .. } | Searching::Destination { .. }) => {
+                self.all().map(|(_, lanes)| ask(lanes)).count()
+            }
+        }
+    }
+
+    /// Holds an outbox to other rules. Of `waiting_max` each partition gets its share, as at the start.
+    pub fn set_rules(&self, outbox: Outbox, rules: OutboxRules) {
+        let waiting_max = rules.waiting_max.div_ceil(self.ways.accepting.len().max(1) as u64);
+        let rules = OutboxRules { waiting_max, ..rules };
+        for (_, lanes) in self.all() {
+            push(lanes, Command::SetRules(SetRules { outbox, rules }));
+        }
     }
 
     /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.

@@ -3,6 +3,7 @@
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
 mod operations;
+mod search;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 
 pub use operations::*;
+pub use search::*;
 
 /// Where a message waits: for an operator (MT), or for an account (MO and receipts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
