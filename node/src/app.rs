@@ -2,23 +2,26 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix::prelude::*;
-use smsc_proto::smpp::pdu::BindKind;
+use arc_swap::ArcSwap;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
 use smsc_store::{Name, Outbox, StoreHandle};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::config::{Config, OperatorBind};
+use crate::api::inquiries::Inquiries;
+use crate::api::{Api, Node};
+use crate::config::{Config, Source};
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::esme::outbind::Outbinder;
-use crate::operator::connect::LinkTls;
-use crate::operator::link::OperatorLink;
-use crate::operator::profile::Profile;
+use crate::operator::links::Links;
+use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
 use crate::telemetry::health::NodeState;
@@ -27,8 +30,10 @@ use crate::telemetry::{logging, metrics};
 use crate::tls::{SelfMade, ServerTls, watch};
 
 /// How the node is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// Where the configuration comes from, to read it again.
+    pub source: Source,
     /// The loopback demo: with a simulated operator, a self-made certificate, and words for its user.
     pub demo: bool,
 }
@@ -67,24 +72,28 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for listener in &config.listener {
         server_tls.push(listener.tls.as_ref().map(ServerTls::load).transpose()?.map(Arc::new));
     }
-    let profiles = profiles(&config)?;
-    let router = RouterHandle::new(config.router_options())?;
+    let (live, beginning) = Beginning::read(options.source, &config)?;
+    let router = RouterHandle::new(live.config.router_options())?;
     let mut signals = StopSignals::catch()?;
+    let hangup = signal(SignalKind::hangup())?;
 
     let state = NodeState::default();
-    let http = HttpServer::start(config.http.address, recorder, state.clone())?;
+    let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
+    let api = Api::new(config.http.address, state.clone(), tokens.clone());
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), api.routes())?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
-    let store_options = config.store_options();
+    let started = SystemTime::now();
+    let store_options = live.config.store_options();
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
     state.watch_store(store.clone());
-    let removed = removed_operators(&config, &store);
+    let removed = removed_operators(&live.config, &store);
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
     if options.demo {
         demo::start_operator()?;
     }
-    let services = Arc::new(Services::new(config, store, router, router_actor));
+    let services = Arc::new(Services::new(config, live, store, router, router_actor));
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
@@ -97,12 +106,20 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         listeners.push(bound);
     }
     let threads = Arc::new(Threads::start());
-    let links = start_links(&services, &threads, profiles).await;
+    let links = Arc::new(Links::new(services.clone(), threads.clone()));
+    links.set(&services.live().profiles);
     let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
         .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
         .collect();
+    let live_config = LiveConfig::new(beginning, services.clone(), links.clone(), tokens);
+    actix::spawn(watch_files(live_config.clone(), hangup));
+    let inquiries = Inquiries::start_for(services.store.clone());
+    let (stop, mut stopped) = mpsc::channel(1);
+    let parts =
+        Node { services: services.clone(), links: links.clone(), config: live_config, inquiries, stop, started };
+    api.serve(parts);
     state.ready();
     tracing::info!(event = "node.ready", "listening");
     if options.demo {
@@ -111,6 +128,8 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
 
     let signal = tokio::select! {
         signal = signals.next() => signal,
+        // Somebody with the right to it has said so over the API: as a supervisor would.
+        Some(()) = stopped.recv() => StopSignal::Terminate,
         Some(failure) = failed.recv() => {
             // A failed sync is never retried: what is not answered was not promised, and a restart replays the rest.
             state.failed("the store has failed");
@@ -130,27 +149,17 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for acceptor in acceptors {
         acceptor.abort();
     }
-    if let Some(outbinder) = outbinder {
-        outbinder.do_send(Drain);
-    }
+    outbinder.do_send(Drain);
+    let actors = links.actors();
     let left = tokio::select! {
-        left = drain(&services, &links, deadline) => left,
+        left = drain(&services, &actors, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
     store_threads.close(config.drain.deadline)?;
+    api.close();
     http.stop();
     tracing::info!(event = "drain.end", sessions_left = left, "stopped");
     Ok(())
-}
-
-/// The operators' profiles, with their TLS settings read.
-fn profiles(config: &Config) -> Result<Vec<Arc<Profile>>, Failure> {
-    let mut profiles = Vec::new();
-    for operator in &config.operator {
-        let tls = operator.tls.as_ref().map(LinkTls::new).transpose()?;
-        profiles.push(Arc::new(Profile::new(operator.clone(), tls)));
-    }
-    Ok(profiles)
 }
 
 /// Operators that messages wait for and that the configuration no longer knows.
@@ -163,29 +172,6 @@ fn removed_operators(config: &Config, store: &StoreHandle) -> Vec<Name> {
         Outbox::Account(_) => None,
     });
     waiting.filter(|name| !configured(*name)).collect()
-}
-
-/// Starts every operator's links, each on the least loaded thread.
-async fn start_links(
-    services: &Arc<Services>,
-    threads: &Threads,
-    profiles: Vec<Arc<Profile>>,
-) -> Vec<Addr<OperatorLink>> {
-    let mut links = Vec::new();
-    for profile in profiles {
-        let kinds: &[BindKind] = match profile.config.bind {
-            OperatorBind::Transceiver => &[BindKind::Transceiver],
-            OperatorBind::TransmitterAndReceiver => &[BindKind::Transmitter, BindKind::Receiver],
-        };
-        for kind in (0..profile.config.links).flat_map(|_| kinds) {
-            let (arbiter, place) = threads.least_loaded();
-            let (services, profile, kind) = (services.clone(), profile.clone(), *kind);
-            links.push(OperatorLink::start_in_arbiter(&arbiter, move |_| {
-                OperatorLink::new(services, profile, kind, place)
-            }));
-        }
-    }
-    links
 }
 
 /// Hears of a failed store and tells the main loop.

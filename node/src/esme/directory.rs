@@ -1,11 +1,15 @@
 //! Who is connected and who is bound, over all threads of this node.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
+use smsc_proto::smpp::pdu::BindKind;
+use smsc_proto::timestamp::Timestamp;
 use smsc_store::{Holder, Name};
 
+use super::activity::Activity;
 use super::session::EsmeSession;
 
 /// The account has `binds_max` binds already.
@@ -24,6 +28,34 @@ struct Entry {
     session: Addr<EsmeSession>,
     account: Option<Name>,
     receives: bool,
+    connection: Connection,
+    bound: Option<(BindKind, Timestamp)>,
+}
+
+/// What is known of a connection from its beginning on.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Who it is, by the PROXY header where there is one.
+    pub peer: SocketAddr,
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// When it was accepted.
+    pub since: Timestamp,
+    /// What it is doing.
+    pub activity: Arc<Activity>,
+}
+
+/// A connection as people see it.
+#[derive(Clone, Debug)]
+pub struct SessionEntry {
+    /// Names it, for as long as the process lives.
+    pub holder: Holder,
+    /// Its connection.
+    pub connection: Connection,
+    /// Who is bound over it.
+    pub account: Option<Name>,
+    /// As what and since when.
+    pub bound: Option<(BindKind, Timestamp)>,
 }
 
 impl Directory {
@@ -32,8 +64,8 @@ impl Directory {
     }
 
     /// A connection, not bound yet.
-    pub fn connected(&self, holder: Holder, session: Addr<EsmeSession>) {
-        self.entries().insert(holder, Entry { session, account: None, receives: false });
+    pub fn connected(&self, holder: Holder, session: Addr<EsmeSession>, connection: Connection) {
+        self.entries().insert(holder, Entry { session, account: None, receives: false, connection, bound: None });
     }
 
     /// Takes one of the account's `binds_max` places for the connection.
@@ -46,6 +78,13 @@ impl Directory {
             entry.account = Some(account);
         }
         Ok(())
+    }
+
+    /// The connection has bound as that.
+    pub fn bound_as(&self, holder: Holder, kind: BindKind, now: Timestamp) {
+        if let Some(entry) = self.entries().get_mut(&holder) {
+            entry.bound = Some((kind, now));
+        }
     }
 
     /// The connection was bound as a receiver or transceiver.
@@ -71,6 +110,7 @@ impl Directory {
     pub fn unbound(&self, holder: Holder) {
         if let Some(entry) = self.entries().get_mut(&holder) {
             entry.account = None;
+            entry.bound = None;
         }
     }
 
@@ -87,6 +127,42 @@ impl Directory {
     /// Whether nobody is connected.
     pub fn is_empty(&self) -> bool {
         self.entries().is_empty()
+    }
+
+    /// All connections, or those of an account, in the order in which they came.
+    pub fn list(&self, account: Option<Name>) -> Vec<SessionEntry> {
+        let entries = self.entries();
+        let chosen = entries.iter().filter(|(_, entry)| account.is_none() || entry.account == account);
+        let mut list: Vec<_> = chosen
+            .map(|(holder, entry)| SessionEntry {
+                holder: *holder,
+                connection: entry.connection.clone(),
+                account: entry.account,
+                bound: entry.bound,
+            })
+            .collect();
+        list.sort_unstable_by_key(|entry| entry.holder.0);
+        list
+    }
+
+    /// How many are bound, by account.
+    pub fn bound_by_account(&self) -> HashMap<Name, usize> {
+        let mut counts = HashMap::new();
+        for name in self.entries().values().filter_map(|entry| entry.account) {
+            *counts.entry(name).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The actor of one connection.
+    pub fn session(&self, holder: Holder) -> Option<Addr<EsmeSession>> {
+        self.entries().get(&holder).map(|entry| entry.session.clone())
+    }
+
+    /// The actors of an account's bound connections.
+    pub fn sessions_of(&self, account: Name) -> Vec<Addr<EsmeSession>> {
+        let entries = self.entries();
+        entries.values().filter(|entry| entry.account == Some(account)).map(|entry| entry.session.clone()).collect()
     }
 
     /// Every connection's actor.

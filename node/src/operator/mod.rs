@@ -2,7 +2,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | [`link`] | the actor that keeps one link up |
+//! | [`links`] | all links of this node: started and ended as the configuration says, told what people say |
+//! | [`link`], [`link_status`] | the actor that keeps one link up; how it is, for whoever asks |
 //! | [`session`] | the actor of one connection |
 //! | [`profile`] | what we know about an operator, ready for use |
 //! | [`connect`] | from an address to a socket, with TLS where configured |
@@ -16,6 +17,8 @@ pub mod connect;
 pub mod deliver;
 pub mod held_parts;
 pub mod link;
+pub mod link_status;
+pub mod links;
 pub mod profile;
 pub mod reconnect;
 pub mod session;
