@@ -68,7 +68,8 @@ impl Written {
         loop {
             match self.try_with(kept.iter().copied()) {
                 Ok(config) => return Ok(Changed { config, left_out }),
-                Err((error, value)) => {
+                Err(failed) => {
+                    let (error, value) = *failed;
                     let Some((index, reason)) = blamed(&kept, &error, &value) else { return Err(error) };
                     left_out.push((kept.remove(index).key.clone(), reason));
                 }
@@ -78,7 +79,7 @@ impl Written {
 
     /// The same with all changes, or why that cannot be.
     pub fn with_all(&self, changes: &[Change]) -> Result<Config, ConfigError> {
-        self.try_with(changes.iter()).map_err(|(error, _)| error)
+        self.try_with(changes.iter()).map_err(|failed| failed.0)
     }
 
     /// What is said with these changes, for people: without secrets.
@@ -93,10 +94,10 @@ impl Written {
         key.position(&self.merged.value).is_some()
     }
 
-    fn try_with<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Result<Config, (ConfigError, Value)> {
+    fn try_with<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Result<Config, Box<(ConfigError, Value)>> {
         let mut value = self.merged.value.clone();
         changes.for_each(|change| change.apply(&mut value));
-        self.checked(value.clone()).map_err(|error| (error, value))
+        self.checked(value.clone()).map_err(|error| Box::new((error, value)))
     }
 
     fn checked(&self, value: Value) -> Result<Config, ConfigError> {
@@ -199,9 +200,9 @@ operators = [{ name = "op-a" }]
 
     #[test]
     fn changes_are_checked_as_the_file_is() {
-        let error = written().with_all(&[route("46", "nobody")]).err().expect("there is no such operator").to_string();
+        let error = written().with_all(&[route("46", "nobody")]).expect_err("there is no such operator").to_string();
         assert!(error.contains("route[1].operators[0].name") && error.contains("nobody"), "{error}");
-        let error = written().with_all(&[operator("op-a", json!({"window": "wide"}))]).err().expect("no number");
+        let error = written().with_all(&[operator("op-a", json!({"window": "wide"}))]).expect_err("no number");
         assert!(error.to_string().contains("operator[0].window"), "{error}");
     }
 
