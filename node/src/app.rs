@@ -15,12 +15,13 @@ use tokio::time::Instant;
 
 use crate::api::inquiries::Inquiries;
 use crate::api::{Api, Node};
+use crate::cluster::{Cluster, bridge, shares};
 use crate::config::{Config, Source};
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::esme::outbind::Outbinder;
-use crate::operator::links::Links;
+use crate::operator::keeper::LinkKeeper;
 use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
@@ -74,6 +75,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let (live, beginning) = Beginning::read(options.source, &config)?;
     let router = RouterHandle::new(live.config.router_options())?;
+    let cluster = Cluster::open(&config)?;
     let mut signals = StopSignals::catch()?;
     let hangup = signal(SignalKind::hangup())?;
 
@@ -93,7 +95,13 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     if options.demo {
         demo::start_operator()?;
     }
-    let services = Arc::new(Services::new(config, live, store, router, router_actor));
+    let cluster_handle = cluster.as_ref().map(Cluster::handle);
+    let services = Arc::new(Services::new(config, live, store, router, router_actor, cluster_handle));
+    if let Some(handle) = &services.cluster {
+        handle.spawn(bridge::tell_router(handle.clone(), services.clone()));
+        handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), services.store.clone()));
+    }
+    let cluster = cluster.map(Cluster::start);
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
@@ -106,8 +114,12 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         listeners.push(bound);
     }
     let threads = Arc::new(Threads::start());
-    let links = Arc::new(Links::new(services.clone(), threads.clone()));
+    let links = Arc::new(LinkKeeper::new(services.clone(), threads.clone()));
     links.set(&services.live().profiles);
+    if let (Some(handle), Some(cluster)) = (&services.cluster, &config.cluster) {
+        handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, services.clone()));
+        actix::spawn(links.clone().follow(handle.clone()));
+    }
     let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
@@ -150,11 +162,14 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         acceptor.abort();
     }
     outbinder.do_send(Drain);
-    let actors = links.actors();
     let left = tokio::select! {
-        left = drain(&services, &actors, deadline) => left,
+        left = drain(&services, &links, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
+    // Peers hear of it before the store closes: nothing more is taken from them.
+    if let Some(cluster) = cluster {
+        cluster.stop().await;
+    }
     store_threads.close(config.drain.deadline)?;
     api.close();
     http.stop();

@@ -5,6 +5,7 @@
 //! | [`app`] | builds everything in order, watches it, takes it down |
 //! | [`config`] | the only place that reads configuration text |
 //! | [`esme`], [`operator`] | the two edges: listeners and sessions of ESMEs, links to operators |
+//! | [`cluster`] | the other nodes: who is there, and what each of them has |
 //! | [`wire`], [`puller`], [`attempt`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
 //! | [`services`], [`live`] | what every session and link is given; what of it may change while the node runs |
 //! | [`overrides`], [`reload`] | changes that were made while the node ran; files that are read again |
@@ -18,6 +19,7 @@ pub mod api;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod demo;

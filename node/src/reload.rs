@@ -34,7 +34,7 @@ use crate::config::{Change, Changed, Config, ConfigError, EntryKey, Source, Toke
 use crate::esme::session::{AccountChanged, Disconnect};
 use crate::live::Live;
 use crate::operator::link::OperatorLink;
-use crate::operator::links::Links;
+use crate::operator::keeper::LinkKeeper;
 use crate::overrides::{Author, Entry, Overrides, OverridesFile, OverridesFileError, Setting, TooManyEntries};
 use crate::services::Services;
 use crate::telemetry::logging;
@@ -66,7 +66,7 @@ pub struct LiveConfig {
     file_config: Config,
     overrides_file: OverridesFile,
     services: Arc<Services>,
-    links: Arc<Links>,
+    links: Arc<LinkKeeper>,
     tokens: Tokens,
     state: AsyncMutex<State>,
     report: Mutex<Report>,
@@ -147,7 +147,7 @@ impl Beginning {
 
 impl LiveConfig {
     /// Goes on from the beginning.
-    pub fn new(beginning: Beginning, services: Arc<Services>, links: Arc<Links>, tokens: Tokens) -> Arc<Self> {
+    pub fn new(beginning: Beginning, services: Arc<Services>, links: Arc<LinkKeeper>, tokens: Tokens) -> Arc<Self> {
         let Beginning { source, written, file_config, overrides, overrides_file, left_out } = beginning;
         let report = Report { loaded: SystemTime::now(), error: None, left_out, waits_for_restart: Vec::new() };
         metrics::reloaded(Outcome::Good);

@@ -8,18 +8,21 @@ use actix::Addr;
 use arc_swap::{ArcSwap, Guard};
 use smsc_proto::smpp::pdu::AlertNotification;
 use smsc_proto::timestamp::Timestamp;
+use smsc_router::messages::LinkChanged;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
 use smsc_store::{Holder, Name, Rest, StoreHandle};
 
 use crate::alerts::{Alerts, subscriber};
+use crate::cluster::ClusterHandle;
 use crate::config::Config;
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
 use crate::esme::session::Alert;
 use crate::live::Live;
+use crate::operator::bound_links::BoundLinks;
 
 /// Handles and tables shared by all edges of the node.
 pub struct Services {
@@ -31,8 +34,12 @@ pub struct Services {
     pub router: RouterHandle,
     /// The router's actor: told of links that bind and go.
     pub router_actor: Addr<Router>,
+    /// The other nodes; `None`: a single node.
+    pub cluster: Option<ClusterHandle>,
     /// Who is connected and bound.
     pub directory: Directory,
+    /// The links to operators that are bound.
+    pub bound_links: BoundLinks,
     /// Passwords that are being compared with hashes, off these threads.
     pub hash_checks: HashChecks,
     /// Who failed to bind of late, and has to wait.
@@ -54,12 +61,15 @@ impl Services {
         store: StoreHandle,
         router: RouterHandle,
         router_actor: Addr<Router>,
+        cluster: Option<ClusterHandle>,
     ) -> Self {
         Self {
             store,
             router,
             router_actor,
-            directory: Directory::default(),
+            directory: Directory::new(cluster.clone()),
+            bound_links: BoundLinks::new(cluster.clone()),
+            cluster,
             hash_checks: HashChecks::default(),
             bind_backoff: Mutex::default(),
             alerts: Alerts::default(),
@@ -85,6 +95,12 @@ impl Services {
     /// Others from now on: for binds and messages that come.
     pub fn set_live(&self, live: Arc<Live>) {
         self.live.store(live);
+    }
+
+    /// A link that carries MT messages has bound, or is gone: the router and the peers are told.
+    pub fn link_changed(&self, operator: Name, window: u32, bound: bool) {
+        self.router_actor.do_send(LinkChanged { operator, bound });
+        self.bound_links.changed(operator, window, bound);
     }
 
     /// An operator's alert_notification goes to the account that asked for it, on one of its binds that can be sent it;

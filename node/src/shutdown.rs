@@ -7,7 +7,7 @@ use actix::prelude::*;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::operator::link::OperatorLink;
+use crate::operator::keeper::LinkKeeper;
 use crate::services::Services;
 
 /// To a session or link: ask for nothing more, finish what is under way, say unbind, end.
@@ -50,7 +50,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Drains sessions, then links: what ESMEs submitted is answered first, what operators still have to say is taken last.
 /// Returns how many sessions were left at the deadline.
-pub async fn drain(services: &Arc<Services>, links: &[Addr<OperatorLink>], deadline: Instant) -> usize {
+pub async fn drain(services: &Arc<Services>, keeper: &LinkKeeper, deadline: Instant) -> usize {
     let pace = Duration::from_secs(1) / services.config.drain.rate.max(1);
     for session in services.directory.sessions() {
         session.do_send(Drain);
@@ -59,7 +59,8 @@ pub async fn drain(services: &Arc<Services>, links: &[Addr<OperatorLink>], deadl
         }
     }
     until(deadline, || services.directory.is_empty()).await;
-    for link in links {
+    let links = keeper.stop();
+    for link in &links {
         link.do_send(Drain);
     }
     until(deadline, || links.iter().all(|link| !link.connected())).await;

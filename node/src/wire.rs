@@ -32,6 +32,10 @@ const READ_TURN: usize = 32 * 1024;
 /// hundred messages never does; a flood is held to 13 MB/s, and TCP tells it so.
 const READ_TURNS: u8 = 4;
 const READ_PAUSE: Duration = Duration::from_millis(10);
+/// A peer that says so much in one turn that moves nothing (enquire_link, what is refused unseen) waits longer: it has no
+/// business that could suffer, and its neighbours have.
+const SMALL_TALK: u32 = 100;
+const SMALL_TALK_PAUSE: Duration = Duration::from_millis(50);
 /// How long we wait, after our last octet, for the peer to close: a reset must not eat a last nack (S1).
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -149,13 +153,19 @@ impl<T: Clone> Wire<T> {
         if !waits {
             self.read_after = None;
         }
-        let mut budget = READ_TURN;
+        let (mut budget, mut small_talk) = (READ_TURN, 0);
         loop {
             self.hand_over_frames(now);
+            small_talk += self.session.take_small_talk();
             let reading = self.session.output().len() <= UNSENT_PAUSE;
             self.paused = !reading;
             self.session.set_reading(now, reading);
             if waits || !reading || !self.session.wants_read() {
+                return false;
+            }
+            if small_talk > SMALL_TALK {
+                self.full_turns = 0;
+                self.read_after = Some(now + SMALL_TALK_PAUSE);
                 return false;
             }
             if budget == 0 {
@@ -284,6 +294,14 @@ impl<T: Clone> Wire<T> {
         }
         self.session.handle_disconnect();
         Poll::Pending
+    }
+
+    /// Ends the connection without a word, and with whatever is unsent.
+    pub fn cut(&mut self) {
+        self.session.output().clear();
+        if self.session.state() != SessionState::Closed {
+            self.session.handle_disconnect();
+        }
     }
 
     /// What has taken too long: a PDU that does not end, a peer that reads nothing.

@@ -1,9 +1,9 @@
 //! The router actor: watches the links of operators, publishes snapshots, re-routes what waits.
 //!
-//! It is told of links by their actors ([`LinkChanged`]), and answered by the partitions ([`Rerouted`], one at a time
-//! per partition and outbox). No message passes through it: its mailbox holds a few of these, bounded by the number of
-//! links and partitions. If it stops, routing goes on as it was, but no operator is passed over or comes back, so the
-//! node stops too.
+//! It is told of links by their actors ([`LinkChanged`]) and of those of other nodes ([`LinksElsewhere`]), and answered
+//! by the partitions ([`Rerouted`], one at a time per partition and outbox). No message passes through it: its mailbox
+//! holds a few of these, bounded by the number of links and partitions. If it stops, routing goes on as it was, but no
+//! operator is passed over or comes back, so the node stops too.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use smsc_store::{Name, Outbox, Reroute, Rerouted, StoreHandle};
 use crate::error::RouterError;
 use crate::handle::{RouterHandle, Tables};
 use crate::links::LinkWatch;
-use crate::messages::{LinkChanged, Reconfigure};
+use crate::messages::{LinkChanged, LinksElsewhere, Reconfigure};
 use crate::metrics;
 use crate::mobile_originated::parked;
 use crate::rerouting::{self, Reason, Rounds, STEP_MAX, Step};
@@ -122,6 +122,17 @@ impl Router {
         self.arm_timer(ctx);
     }
 
+    fn links_changed(&mut self, operator: Name, is_back: bool, ctx: &mut Context<Self>) {
+        if is_back {
+            tracing::info!(event = "link.available", link = %operator, "a link is bound again");
+            metrics::record_passed_over(operator, false);
+            self.rounds.stop(operator);
+            // Others that are passed over may have found their alternative in it.
+            self.availability_changed(ctx);
+        }
+        self.arm_timer(ctx);
+    }
+
     fn record_available(&self) {
         self.links.available().for_each(|operator| metrics::record_passed_over(operator, false));
     }
@@ -144,14 +155,17 @@ impl Handler<LinkChanged> for Router {
     fn handle(&mut self, changed: LinkChanged, ctx: &mut Context<Self>) {
         let LinkChanged { operator, bound } = changed;
         let is_back = self.links.record(operator, bound, Instant::now());
-        if is_back {
-            tracing::info!(event = "link.available", link = %operator, "a link is bound again");
-            metrics::record_passed_over(operator, false);
-            self.rounds.stop(operator);
-            // Others that are passed over may have found their alternative in it.
-            self.availability_changed(ctx);
-        }
-        self.arm_timer(ctx);
+        self.links_changed(operator, is_back, ctx);
+    }
+}
+
+impl Handler<LinksElsewhere> for Router {
+    type Result = ();
+
+    fn handle(&mut self, elsewhere: LinksElsewhere, ctx: &mut Context<Self>) {
+        let LinksElsewhere { operator, links } = elsewhere;
+        let is_back = self.links.record_elsewhere(operator, links as usize, Instant::now());
+        self.links_changed(operator, is_back, ctx);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Which operators have a bound link, and since when they have none. Pure: the time is passed in.
+//! Which operators have a bound link, on this node or another, and since when they have none. Pure: the time is passed
+//! in.
 //!
 //! ```text
 //!               last link gone                failover_after
@@ -23,6 +24,8 @@ struct Watched {
     name: Name,
     failover_after: Duration,
     links: usize,
+    /// Bound links on other nodes.
+    elsewhere: usize,
     state: LinkState,
 }
 
@@ -56,9 +59,14 @@ impl LinkWatch {
         let before = std::mem::take(&mut self.operators);
         for (name, failover_after) in operators {
             let known = before.iter().find(|known| known.name == *name);
-            let (links, state) =
-                known.map_or((0, LinkState::Unbound { since: now }), |known| (known.links, known.state));
-            self.operators.push(Watched { name: *name, failover_after: *failover_after, links, state });
+            let new = Watched {
+                name: *name,
+                failover_after: *failover_after,
+                links: 0,
+                elsewhere: 0,
+                state: LinkState::Unbound { since: now },
+            };
+            self.operators.push(known.map_or(new, |known| Watched { failover_after: *failover_after, ..*known }));
         }
         let gone = |name: &Name| self.operators.iter().all(|operator| operator.name != *name);
         before.iter().map(|operator| operator.name).filter(gone).collect()
@@ -67,10 +75,21 @@ impl LinkWatch {
     /// A link has bound or is gone. Returns whether the operator is available again after it was passed over.
     /// An operator that is not configured (any more) changes nothing.
     pub(crate) fn record(&mut self, name: Name, bound: bool, now: Instant) -> bool {
+        self.change(name, now, |operator| {
+            operator.links = if bound { operator.links + 1 } else { operator.links.saturating_sub(1) };
+        })
+    }
+
+    /// So many links are bound on other nodes. Returns the same.
+    pub(crate) fn record_elsewhere(&mut self, name: Name, links: usize, now: Instant) -> bool {
+        self.change(name, now, |operator| operator.elsewhere = links)
+    }
+
+    fn change(&mut self, name: Name, now: Instant, change: impl FnOnce(&mut Watched)) -> bool {
         let Some(operator) = self.operators.iter_mut().find(|operator| operator.name == name) else { return false };
-        operator.links = if bound { operator.links + 1 } else { operator.links.saturating_sub(1) };
+        change(operator);
         let before = operator.state;
-        operator.state = match (operator.links, before) {
+        operator.state = match (operator.links + operator.elsewhere, before) {
             (1.., _) => LinkState::Bound,
             (0, LinkState::Bound) => LinkState::Unbound { since: now },
             (0, LinkState::Unbound { .. } | LinkState::PassedOver) => before,
@@ -169,6 +188,20 @@ mod tests {
         assert!(watch.record(name("w-a"), true, start + 2 * MINUTE));
         assert!(!watch.record(name("w-a"), true, start + 2 * MINUTE), "it was available already");
         assert!(watch.passed_over().next().is_none());
+    }
+
+    #[test]
+    fn a_link_on_another_node_is_enough() {
+        let start = Instant::now();
+        let mut watch = watch(start);
+        watch.handle_timeout(start + MINUTE);
+        assert!(watch.record_elsewhere(name("w-a"), 2, start + MINUTE), "it is available again");
+        watch.record(name("w-a"), true, start + MINUTE);
+        watch.record(name("w-a"), false, start + 2 * MINUTE);
+        watch.handle_timeout(start + 9 * MINUTE);
+        assert!(available(&watch).contains(&"w-a"));
+        watch.record_elsewhere(name("w-a"), 0, start + 10 * MINUTE);
+        assert_eq!(watch.poll_timeout(), Some(start + 11 * MINUTE), "the clock runs from the loss of the last one");
     }
 
     #[test]

@@ -135,6 +135,16 @@ impl Running {
         self.signal(rustix::process::Signal::INT);
     }
 
+    /// Sends SIGSTOP: it stands still, and its sockets stay open.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Sends SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
     /// Sends SIGKILL and waits until the process is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

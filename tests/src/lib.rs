@@ -3,6 +3,8 @@
 //! | file | plays |
 //! |---|---|
 //! | [`node`] | one `smsc` process with ports and a folder of its own |
+//! | [`cable`] | a cable between two nodes that can be cut |
+//! | [`cluster`] | several nodes that are one message centre |
 //! | [`configuration`] | what that node reads |
 //! | [`esme`] | an ESME that does what it is told |
 //! | [`operator`] | an operator that does what it is told, well or badly |
@@ -29,9 +31,11 @@ use std::time::Duration;
 
 pub mod acknowledgement;
 pub mod api;
+pub mod cable;
 pub mod certificate;
 pub mod chance;
 pub mod clock;
+pub mod cluster;
 pub mod command;
 pub mod configuration;
 pub mod connection;

@@ -247,7 +247,12 @@ impl Place {
 
     /// The same, for a node that has much to read first.
     pub fn start_again_within(self, patience: Duration) -> Node {
-        let mut process = self.launch();
+        let process = self.launch();
+        self.expect_ready(process, patience)
+    }
+
+    /// Waits until a process that was started here is ready.
+    pub(crate) fn expect_ready(self, mut process: Running, patience: Duration) -> Node {
         let deadline = Instant::now() + patience;
         while !matches!(get(self.http.address(), "/readyz"), Ok((200, _))) {
             let log = || process.errors() + &process.output();

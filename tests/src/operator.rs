@@ -262,6 +262,11 @@ impl Operator {
         });
     }
 
+    /// The most links that were bound at a time.
+    pub fn links_max(&self) -> usize {
+        self.desk.lock().links_max
+    }
+
     /// How the links that are there have bound.
     pub fn bound_kinds(&self) -> Vec<BindKind> {
         self.desk.lock().links.iter().filter_map(|link| link.bound).collect()

@@ -13,7 +13,7 @@ use super::sessions::bind_name;
 use super::{Node, Shared, audit, system_time};
 use crate::operator::link::LinkOrder;
 use crate::operator::link_status::LinkState;
-use crate::operator::links::LinkEntry;
+use crate::operator::keeper::LinkEntry;
 
 /// GET links
 pub(super) async fn list(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {

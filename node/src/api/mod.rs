@@ -42,7 +42,7 @@ use serde_json::Value;
 use smsc_proto::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::operator::links::Links;
+use crate::operator::keeper::LinkKeeper;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
 use crate::telemetry::health::NodeState;
@@ -74,7 +74,7 @@ pub struct Node {
     /// Store, router, accounts, sessions.
     pub services: Arc<Services>,
     /// Links to operators.
-    pub links: Arc<Links>,
+    pub links: Arc<LinkKeeper>,
     /// The configuration in force.
     pub config: Arc<LiveConfig>,
     /// Asks the store.

@@ -156,12 +156,6 @@ impl Config {
     fn check_not_built(&self, found: &mut Problems) {
         let built = self.store.journal != Journal::Postgres;
         found.unless(built, "store.journal", "\"postgres\" is not built yet, expected \"sled\"");
-        let single = self.cluster.is_none();
-        found.unless(
-            single,
-            "cluster",
-            "clusters are not built yet: this node would stand alone, expected no [cluster]",
-        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! What we know about an ESME, ready for use by its sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +22,7 @@ pub struct Account {
     pub config: config::Account,
     allowed_sources: Vec<SourcePattern>,
     rate: Option<Arc<Mutex<Rate>>>,
+    asked: AtomicU64,
     operators: HashMap<Name, OperatorRules>,
     references: AtomicU8,
 }
@@ -67,6 +68,7 @@ impl Account {
             allowed_sources: config.allowed_sources.iter().map(pattern).collect(),
             operators: rules.collect(),
             references: AtomicU8::new(rand::random()),
+            asked: AtomicU64::new(0),
             rate: rate(&config, before),
             config,
         }
@@ -97,10 +99,12 @@ impl Account {
         self.references.fetch_add(1, Ordering::Relaxed).into()
     }
 
-    /// Whether this message is within `throughput_max`, over all sessions of the account on this node. Costs little,
+    /// Whether this message is within `throughput_max`, over all sessions of the account on this node; in a cluster, within
+    /// this node's share of it. Costs little,
     /// and takes nothing that a refusal would have to give back (S44).
     pub fn admits(&self, sm: &SmBody) -> bool {
         let Some(rate) = &self.rate else { return true };
+        self.asked.fetch_add(1, Ordering::Relaxed);
         rate.lock().unwrap_or_else(PoisonError::into_inner).admit(&sm.fields(), Instant::now())
     }
 
@@ -108,7 +112,21 @@ impl Account {
     /// follows, for a second's worth at most.
     pub fn take_permits(&self, count: usize) -> bool {
         let Some(rate) = &self.rate else { return true };
+        self.asked.fetch_add(count as u64, Ordering::Relaxed);
         rate.lock().unwrap_or_else(PoisonError::into_inner).admit_several(count, Instant::now())
+    }
+
+    /// This node's share of `throughput_max` from now on: messages a second, at least 1. An account without that limit
+    /// has no share.
+    pub fn set_rate(&self, share: u32) {
+        if let Some(rate) = &self.rate {
+            rate.lock().unwrap_or_else(PoisonError::into_inner).set_rate(share.max(1), Instant::now());
+        }
+    }
+
+    /// What wanted to be submitted since the last call, let in or not; counted of accounts with a limit.
+    pub fn take_demand(&self) -> u32 {
+        u32::try_from(self.asked.swap(0, Ordering::Relaxed)).unwrap_or(u32::MAX)
     }
 }
 

@@ -35,6 +35,11 @@ impl Rate {
         Self { throttle: Throttle::new(throughput_max, now), groups: FxHashMap::default() }
     }
 
+    /// Another rate from now on: a share of what holds for the whole cluster.
+    pub fn set_rate(&mut self, throughput_max: u32, now: Instant) {
+        self.throttle.set_rate(throughput_max, now);
+    }
+
     /// Whether this message may come now.
     pub fn admit(&mut self, sm: &SmFields<'_>, now: Instant) -> bool {
         let Some((part, _)) = part_of(sm).filter(|(part, _)| part.total > 1) else {

@@ -228,7 +228,7 @@ impl EsmeSession {
             }
         };
         let binds_max = account.config.binds_max as usize;
-        if let Err(refused) = self.services.directory.bind(self.holder, account.name, binds_max) {
+        if let Err(refused) = self.services.directory.bind(self.holder, account.name, kind, binds_max) {
             tracing::warn!(event = "session.bind", account = %account.name, status = "ESME_RBINDFAIL", "{refused}");
             let name = Some(account.name.as_str());
             // ALYBND would count as bound with Kannel (Q25): RBINDFAIL, and close.
@@ -238,7 +238,7 @@ impl EsmeSession {
         self.wire.session.set_requests_max(account.config.window_max as usize);
         self.wire.session.set_window_size_max(account.config.deliver_window as usize);
         self.wire.session.accept_bind(now, sequence_number);
-        self.services.directory.bound_as(self.holder, kind, self.utc);
+        self.services.directory.bound_at(self.holder, self.utc);
         let metrics = SessionMetrics::esme(account.name.as_str(), kind);
         metrics.bound(CommandStatus::ESME_ROK);
         tracing::info!(event = "session.bind", account = %account.name, bind = ?kind, peer = %self.wire.peer, status = "ESME_ROK");

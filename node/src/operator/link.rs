@@ -10,6 +10,7 @@ use actix::prelude::*;
 use smsc_proto::smpp::pdu::BindKind;
 
 use super::connect::connect;
+use super::keeper::Cut;
 use super::link_status::{LinkState, LinkStatus};
 use super::profile::Profile;
 use super::reconnect::Backoff;
@@ -249,6 +250,18 @@ impl Handler<Drain> for OperatorLink {
                 self.status.enter(LinkState::Draining);
                 session.do_send(Drain);
             }
+            None => ctx.stop(),
+        }
+    }
+}
+
+impl Handler<Cut> for OperatorLink {
+    type Result = ();
+
+    fn handle(&mut self, _: Cut, ctx: &mut Context<Self>) {
+        self.draining = true;
+        match &self.session {
+            Some(session) => session.do_send(Cut),
             None => ctx.stop(),
         }
     }

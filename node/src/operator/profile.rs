@@ -6,6 +6,7 @@ use smsc_router::retry::RetrySchedule;
 use smsc_store::Name;
 
 use super::connect::LinkTls;
+use super::pace::Pace;
 use super::shape::Shape;
 use crate::config::{self, Receipts, SettleMode, StatusMeaning};
 
@@ -25,6 +26,8 @@ pub struct Profile {
     pub ids: IdTransforms,
     /// What it wants of a message.
     pub shape: Shape,
+    /// How many messages a second its links here may send.
+    pub pace: Pace,
     /// TLS towards it.
     pub tls: Option<LinkTls>,
 }
@@ -39,6 +42,7 @@ impl Profile {
             retry: config.retry_schedule(),
             ids: config.id_transforms(),
             shape: Shape::new(&config),
+            pace: Pace::new(config.throughput_max),
             tls,
             config,
         }

@@ -22,7 +22,6 @@ use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
-use smsc_router::messages::LinkChanged;
 use smsc_router::throttle::Throttle;
 use smsc_store::{
     Accept, Accepted, Holder, Leased, NewMessage, OperatorReceipt, Outbox, Outcome, Pull, ReceiptsRecorded,
@@ -31,6 +30,7 @@ use smsc_store::{
 
 use super::deliver::{self, Delivered};
 use super::held_parts::{HeldParts, Step};
+use super::keeper::Cut;
 use super::link::{OperatorLink, SessionEnded};
 use super::link_status::{LinkState, LinkStatus};
 use super::profile::Profile;
@@ -55,6 +55,8 @@ pub struct OperatorSession {
     wire: Wire<Attempt>,
     puller: Puller,
     throttle: Throttle,
+    // What the throttle was set to: this link's part of the operator's rate.
+    rate: u32,
     metrics: LinkMetrics,
     bound_at: Option<Instant>,
     // UTC at the beginning of this turn.
@@ -100,7 +102,8 @@ impl OperatorSession {
             holder: services.new_holder(),
             wire: Wire::new(socket, peer, session, options),
             puller: Puller::new(profile.config.window, Rest::Returns),
-            throttle: Throttle::new(profile.config.throughput_max, now),
+            throttle: Throttle::new(profile.pace.per_link(), now),
+            rate: profile.pace.per_link(),
             metrics: LinkMetrics::new(&profile.config.name),
             services,
             profile,
@@ -165,7 +168,8 @@ impl OperatorSession {
             return;
         }
         let (outbox, holder) = (Outbox::Operator(self.profile.name), self.holder);
-        self.services.router_actor.do_send(LinkChanged { operator: self.profile.name, bound: true });
+        self.profile.pace.link_changed(true);
+        self.services.link_changed(self.profile.name, self.profile.config.window, true);
         self.services.store.register(Register { outbox, holder, ring: ctx.address().recipient() });
     }
 
@@ -275,7 +279,8 @@ impl OperatorSession {
         if was_bound {
             self.metrics.bound(false);
             if self.pulls() {
-                self.services.router_actor.do_send(LinkChanged { operator: self.profile.name, bound: false });
+                self.profile.pace.link_changed(false);
+                self.services.link_changed(self.profile.name, self.profile.config.window, false);
             }
         }
     }
@@ -325,6 +330,11 @@ impl OperatorSession {
 
     /// Pulls as much as window and pace allow; returns when the pace allows more.
     fn pull(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
+        let rate = self.profile.pace.per_link();
+        if rate != self.rate {
+            self.rate = rate;
+            self.throttle.set_rate(rate, now);
+        }
         if let Some(recall) = self.puller.set_rest(self.rest()) {
             self.pull_next(recall, ctx);
         }
@@ -338,6 +348,7 @@ impl OperatorSession {
                 Rest::Stands => wanted,
                 Rest::Returns => u32::try_from(self.throttle.take(wanted as usize, now)).unwrap_or(wanted),
             };
+            self.profile.pace.asked(granted, wanted);
             let Some(next) = self.puller.next_pull(granted) else {
                 return self.throttle.ready_at(now);
             };
@@ -472,6 +483,17 @@ impl Handler<ReceiptsRecorded> for OperatorSession {
     }
 }
 
+impl Handler<Cut> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, _: Cut, _: &mut Context<Self>) {
+        self.draining = true;
+        // What stands in the store ends with this holder; what was written is settled as lost.
+        self.puller.stop();
+        self.wire.cut();
+    }
+}
+
 impl Handler<Drain> for OperatorSession {
     type Result = ();
 
@@ -492,8 +514,9 @@ impl Handler<Reprofile> for OperatorSession {
     type Result = ();
 
     fn handle(&mut self, Reprofile(profile): Reprofile, _: &mut Context<Self>) {
-        if profile.config.throughput_max != self.profile.config.throughput_max {
-            self.throttle.set_rate(profile.config.throughput_max, Instant::now());
+        if self.bound_at.is_some() && self.pulls() && self.wire.session.state() != SessionState::Closed {
+            self.profile.pace.link_changed(false);
+            profile.pace.link_changed(true);
         }
         self.profile = profile;
     }

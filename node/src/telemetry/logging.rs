@@ -62,8 +62,12 @@ pub fn set_level(level: LogLevel) {
     }
 }
 
-fn filter(written: LogLevel) -> Targets {
-    Targets::new().with_default(level(written)).with_target(AUDIT, LevelFilter::INFO)
+/// What is below information is ours only: a line for every HTTP/2 frame between nodes helps nobody.
+fn filter(log_level: LogLevel) -> Targets {
+    const QUIET: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "rustls"];
+    let most = level(log_level).min(LevelFilter::INFO);
+    let quiet = Targets::new().with_default(level(log_level)).with_targets(QUIET.map(|library| (library, most)));
+    quiet.with_target(AUDIT, LevelFilter::INFO)
 }
 
 const fn level(level: LogLevel) -> LevelFilter {

@@ -64,12 +64,16 @@ const OTHER: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     counts: Vec<Count>,
+    small_talk: u32,
 }
 
 impl Counters {
     pub(super) fn pdu(&mut self, direction: Direction, command: CommandId, status: CommandStatus) {
         let is_response = command.is_response();
         let command = if command.is_known() { command } else { CommandId(OTHER) };
+        if direction == Direction::In && command == CommandId::ENQUIRE_LINK {
+            self.small_talk = self.small_talk.saturating_add(1);
+        }
         self.add(if is_response {
             let named = status.is_ok() || status.name() != "other";
             let status = if named { status } else { CommandStatus(OTHER) };
@@ -80,7 +84,13 @@ impl Counters {
     }
 
     pub(super) fn violation(&mut self, violation: Violation) {
+        self.small_talk = self.small_talk.saturating_add(1);
         self.add(Counted::Violation(violation.name()));
+    }
+
+    /// PDUs of the peer that moved nothing since this was asked last.
+    pub(super) fn take_small_talk(&mut self) -> u32 {
+        std::mem::take(&mut self.small_talk)
     }
 
     fn add(&mut self, what: Counted) {
@@ -112,6 +122,17 @@ mod tests {
         assert_eq!(counts[0], Count { what: submitted, count: 3 });
         assert_eq!(counts.len(), 3);
         assert_eq!(counters.drain().count(), 0, "what was taken is not counted twice");
+    }
+
+    #[test]
+    fn what_moves_nothing_is_small_talk_and_a_message_is_not() {
+        let mut counters = Counters::default();
+        counters.pdu(Direction::In, CommandId::SUBMIT_SM, CommandStatus::ESME_ROK);
+        counters.pdu(Direction::Out, CommandId::ENQUIRE_LINK, CommandStatus::ESME_ROK);
+        assert_eq!(counters.take_small_talk(), 0);
+        counters.pdu(Direction::In, CommandId::ENQUIRE_LINK, CommandStatus::ESME_ROK);
+        counters.violation(Violation::UnmatchedResponse);
+        assert_eq!((counters.take_small_talk(), counters.take_small_talk()), (2, 0));
     }
 
     #[test]

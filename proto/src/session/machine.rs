@@ -166,6 +166,12 @@ impl<T: Clone> Session<T> {
         self.counters.drain()
     }
 
+    /// PDUs of the peer that moved nothing (enquire_link, violations) since this was asked last. The owner may let a peer
+    /// wait that does little else.
+    pub fn take_small_talk(&mut self) -> u32 {
+        self.counters.take_small_talk()
+    }
+
     /// ESME: asks to be bound.
     pub fn bind(&mut self, now: Instant, kind: BindKind, bind: &Bind) -> Result<(), SendError> {
         let command = kind.command_id();

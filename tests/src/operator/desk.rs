@@ -44,6 +44,7 @@ pub(super) struct State {
     pub(super) links: Vec<Link>,
     pub(super) binds: Vec<Bind>,
     pub(super) unbinds: usize,
+    pub(super) links_max: usize,
     pub(super) submitted: Vec<Submitted>,
     pub(super) outstanding_max: usize,
     /// Places in `submitted`.
@@ -141,6 +142,8 @@ impl State {
         self.binds.push(bind);
         if status == CommandStatus::ESME_ROK {
             self.links[link].bound = Some(kind);
+            let bound = self.links.iter().filter(|link| link.bound.is_some()).count();
+            self.links_max = self.links_max.max(bound);
             self.flush();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use smsc_proto::smpp::codec::{Frame, encode_header_only, next_frame};
@@ -321,6 +321,23 @@ fn an_esme_that_never_reads_is_dropped_and_its_neighbours_are_served() {
     assert!(written < 2_000, "the node reads on and on without being read");
     serves(&node, &operator);
     node.expect_metric("smsc_sessions", &[("account", "demo")], 0.0);
+}
+
+#[test]
+fn a_flood_of_the_smallest_pdu_is_answered_in_full_and_at_a_pace() {
+    let operator = Operator::start("op-a");
+    let node = Node::with(&operator);
+    let mut stream = TcpStream::connect(node.address()).unwrap();
+    let mut octets = BytesMut::new();
+    let bind = Pdu::Bind(BindKind::Transceiver, bind_of("demo", PASSWORD, 0x34));
+    bind.encode(CommandStatus::ESME_ROK, 1, &mut octets);
+    octets.extend_from_slice(&whole(CommandId::ENQUIRE_LINK, 7, b"").repeat(20_000));
+    let begin = Instant::now();
+    stream.write_all(&octets).unwrap();
+    assert_eq!(answers_until(&mut stream, 20_001).len(), 20_001);
+    // 32 KiB at a time, and a pause after each.
+    assert!(begin.elapsed() > Duration::from_millis(400), "{:?}", begin.elapsed());
+    serves(&node, &operator);
 }
 
 #[test]

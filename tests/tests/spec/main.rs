@@ -90,6 +90,12 @@ mod clock;
 // TLS on both edges.
 mod tls;
 
+// Several nodes that are one message centre.
+mod cluster;
+mod cluster_limits;
+mod cluster_tls;
+mod placement;
+
 // What a configuration may say.
 mod configuration;
 

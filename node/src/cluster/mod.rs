@@ -1,0 +1,256 @@
+//! The other nodes: who is there, and what each of them has.
+//!
+//! ```text
+//!   discovery ──addresses──> dial ──handshake, watch──> peers        what we hear
+//!   the node ──facts──> handle ──> publication <──watch── service    what we say
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`fact`] | what a node says of itself; one owner per key, so nothing is merged |
+//! | [`publication`], [`peers`], [`handshake`], [`membership`] | the core: pure values, time passed in |
+//! | [`placement`], [`exclusive`] | which node runs which links to operators (pure) |
+//! | [`limits`], [`shares`] | a node's share of a rate that holds for the whole cluster: how much (pure), and keeping it |
+//! | [`handle`], [`view`] | the way to the cluster for the rest of the node |
+//! | [`bridge`] | what the router and the node's state have to do with it |
+//! | `service`, `accept` | what peers ask of us; `dial`, `discovery` what we ask of them |
+//! | `tls` | certificates; `refusals`, `metrics` what people see |
+//! | [`wire`], [`translate`] | generated code of `proto/cluster.proto`, and what its messages mean |
+//!
+//! All of it runs on a runtime of its own, and nothing that a session calls waits for a peer.
+
+mod accept;
+pub mod bridge;
+mod dial;
+mod discovery;
+pub mod exclusive;
+pub mod fact;
+pub mod handle;
+pub mod handshake;
+pub mod limits;
+pub mod membership;
+mod metrics;
+pub mod peers;
+pub mod placement;
+pub mod publication;
+mod refusals;
+mod service;
+pub mod shares;
+#[cfg(test)]
+mod simulation;
+mod tls;
+pub mod translate;
+pub mod view;
+pub mod wire;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use smsc_store::Name;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio_stream::Stream;
+use tonic::body::Body;
+use tonic::codegen::{Service as GrpcService, http};
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+use uuid::Uuid;
+
+pub use self::fact::{Binds, Demanded, Fact, Facts, Key, Links, Phase, Standing};
+pub use self::handle::ClusterHandle;
+pub use self::view::{ClusterView, Peer, PeerState};
+
+use self::handshake::Identity;
+use self::service::Service;
+use self::tls::{CalledTls, PeerTls};
+use crate::config::{self, Config, Journal};
+use crate::tls::TlsError;
+
+/// Threads of the cluster's runtime: membership is idle, the relay is not.
+const THREADS: usize = 2;
+/// How often silence is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a last word to the peers may take.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why the node cannot be part of its cluster: the fault is in the configuration or on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The port is taken or the address is not ours.
+    #[error("cluster.listen {address}: cannot listen: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A certificate, key or authority.
+    #[error("cluster.tls: {0}")]
+    Tls(#[from] TlsError),
+    /// No threads.
+    #[error("cluster: cannot be started: {0}")]
+    Start(io::Error),
+}
+
+/// The cluster's port is open, and nobody is answered yet: services can be added.
+pub struct Cluster {
+    threads: Threads,
+    handle: ClusterHandle,
+    listener: TcpListener,
+    routes: Routes,
+    config: config::Cluster,
+    tls: Option<(CalledTls, PeerTls)>,
+}
+
+impl Cluster {
+    /// Opens the port of a node that has a `[cluster]`; `None` for one that has none.
+    pub fn open(config: &Config) -> Result<Option<Self>, ClusterError> {
+        let Some(cluster) = &config.cluster else { return Ok(None) };
+        let load = |files| Ok::<_, TlsError>((CalledTls::load(files)?, PeerTls::load(files)?));
+        let tls = cluster.tls.as_ref().map(load).transpose()?;
+        let listen = |error| ClusterError::Listen { address: cluster.listen, error };
+        let listener = TcpListener::bind(cluster.listen).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let threads = Threads::start().map_err(ClusterError::Start)?;
+        let identity = Identity {
+            cluster: cluster.name.clone(),
+            number: config.node.number,
+            name: config.node.name.clone(),
+            incarnation: Uuid::new_v4(),
+            advertise: cluster.advertise.to_string(),
+            journal: match config.store.journal {
+                Journal::Sled => "sled",
+                Journal::Postgres => "postgres",
+                Journal::Nothing => "nothing",
+            },
+        };
+        metrics::describe();
+        let exclusive = config.operator.iter().filter(|operator| operator.exclusive);
+        let exclusive = exclusive.map(|operator| Name::intern(&operator.name));
+        let handle = ClusterHandle::new(identity, exclusive, cluster.nodes_expected, threads.handle());
+        let routes = Routes::new(Service::new(handle.clone()));
+        Ok(Some(Self { threads, handle, listener, routes, config: cluster.clone(), tls }))
+    }
+
+    /// The way to it.
+    pub fn handle(&self) -> ClusterHandle {
+        self.handle.clone()
+    }
+
+    /// One more gRPC service that peers may call.
+    pub fn add_service<S>(&mut self, service: S)
+    where
+        S: GrpcService<http::Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.routes = std::mem::take(&mut self.routes).add_service(service);
+    }
+
+    /// Answers peers, and looks for them.
+    pub fn start(self) -> RunningCluster {
+        let Self { threads, handle, listener, routes, config, tls } = self;
+        let (stop, stopped) = oneshot::channel();
+        let (called, calling) = tls.unzip();
+        let serving = handle.clone();
+        let served = handle.spawn(async move {
+            if let Err(error) = serve(listener, called, routes, serving, stopped).await {
+                tracing::error!(event = "cluster.failed", %error, "peers are not answered any more");
+            }
+        });
+        handle.spawn(discovery::discover(handle.clone(), config.seeds, calling));
+        let looking = handle.clone();
+        handle.spawn(async move {
+            let mut interval = tokio::time::interval(LOOK_EVERY);
+            loop {
+                interval.tick().await;
+                looking.handle_timeout();
+            }
+        });
+        RunningCluster { handle, stop, served, _threads: threads }
+    }
+}
+
+/// This node is part of its cluster. Dropping it ends that without a word.
+pub struct RunningCluster {
+    handle: ClusterHandle,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+    _threads: Threads,
+}
+
+impl RunningCluster {
+    /// Says to the peers that this node leaves, and ends all calls.
+    pub async fn stop(self) {
+        self.handle.publish_standing(Phase::Left, false);
+        // Watchers are told within a moment; who is not will miss our heartbeats.
+        tokio::time::sleep(LOOK_EVERY).await;
+        // It has ended by itself if nobody hears this.
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(STOP_WITHIN, self.served).await;
+    }
+}
+
+/// The cluster's own runtime. It may be dropped on another one, where waiting for its threads would be a panic.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(THREADS).thread_name("cluster").enable_all();
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> tokio::runtime::Handle {
+        self.0.as_ref().expect("it is there until it is dropped").handle().clone()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<CalledTls>,
+    routes: Routes,
+    handle: ClusterHandle,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<wire::cluster_server::ClusterServer<Service>>().await;
+    let routes = routes.add_service(health);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    match tls {
+        None => serve_connections(accept::plain(listener), routes, stopped).await?,
+        Some(tls) => serve_connections(accept::with_tls(listener, tls, handle), routes, stopped).await?,
+    }
+    Ok(())
+}
+
+async fn serve_connections<IO>(
+    connections: impl Stream<Item = io::Result<IO>>,
+    routes: Routes,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), tonic::transport::Error>
+where
+    IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    Server::builder()
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(connections, async {
+            // Also when whoever could stop us has gone.
+            let _ = stopped.await;
+        })
+        .await
+}
