@@ -2,24 +2,28 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix::prelude::*;
+use arc_swap::ArcSwap;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
 use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::api::inquiries::Inquiries;
+use crate::api::{Api, Node};
 use crate::cluster::relay::Relays;
 use crate::cluster::{Cluster, bridge, shares};
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
 use crate::esme::outbind::Outbinder;
-use crate::operator::connect::LinkTls;
 use crate::operator::keeper::LinkKeeper;
-use crate::operator::profile::Profile;
+use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
 use crate::telemetry::health::NodeState;
@@ -28,8 +32,10 @@ use crate::telemetry::{logging, metrics};
 use crate::tls::{SelfMade, ServerTls, watch};
 
 /// How the node is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// Where the configuration comes from, to read it again.
+    pub source: Source,
     /// The loopback demo: with a simulated operator, a self-made certificate, and words for its user.
     pub demo: bool,
 }
@@ -68,19 +74,23 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for listener in &config.listener {
         server_tls.push(listener.tls.as_ref().map(ServerTls::load).transpose()?.map(Arc::new));
     }
-    let profiles = profiles(&config)?;
-    let router = RouterHandle::new(config.router_options())?;
+    let (live, beginning) = Beginning::read(options.source, &config)?;
+    let router = RouterHandle::new(live.config.router_options())?;
     let cluster = Cluster::open(&config)?;
     let mut signals = StopSignals::catch()?;
+    let hangup = signal(SignalKind::hangup())?;
 
     let state = NodeState::default();
-    let http = HttpServer::start(config.http.address, recorder, state.clone())?;
+    let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
+    let api = Api::new(config.http.address, state.clone(), tokens.clone());
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), api.routes())?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
-    let store_options = config.store_options();
+    let started = SystemTime::now();
+    let store_options = live.config.store_options();
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
     state.watch_store(store.clone());
-    let removed = removed_operators(&config, &store);
+    let removed = removed_operators(&live.config, &store);
     ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
@@ -88,13 +98,12 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         demo::start_operator()?;
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
-    if let Some(handle) = &cluster_handle {
+    let services = Arc::new(Services::new(config, live, store, router, router_actor, cluster_handle));
+    if let Some(handle) = &services.cluster {
         state.watch_cluster(handle.clone());
-        let operators = config.operator.iter().map(|operator| Name::intern(&operator.name)).collect();
-        handle.spawn(bridge::tell_router(handle.clone(), router_actor.clone(), operators));
-        handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), store.clone()));
+        handle.spawn(bridge::tell_router(handle.clone(), services.clone()));
+        handle.spawn(bridge::publish_standing(handle.clone(), state.clone(), services.store.clone()));
     }
-    let services = Arc::new(Services::new(config, store, router, router_actor, cluster_handle));
     let cluster = cluster.map(|mut cluster| {
         Relays::start(&services, &mut cluster);
         cluster.start()
@@ -111,20 +120,24 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         listeners.push(bound);
     }
     let threads = Arc::new(Threads::start());
-    let keeper = Arc::new(LinkKeeper::new(services.clone(), threads.clone(), profiles.clone()));
-    match (&services.cluster, &config.cluster) {
-        (Some(handle), Some(cluster)) => {
-            let accounts = services.accounts().cloned().collect();
-            handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, accounts, profiles));
-            actix::spawn(keeper.clone().follow(handle.clone()));
-        }
-        _ => keeper.start_all(),
+    let links = Arc::new(LinkKeeper::new(services.clone(), threads.clone()));
+    links.set(&services.live().profiles);
+    if let (Some(handle), Some(cluster)) = (&services.cluster, &config.cluster) {
+        handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, services.clone()));
+        actix::spawn(links.clone().follow(handle.clone()));
     }
     let outbinder = Outbinder::start_for(&services, &threads);
     let acceptors: Vec<_> = listeners
         .into_iter()
         .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
         .collect();
+    let live_config = LiveConfig::new(beginning, services.clone(), links.clone(), tokens);
+    actix::spawn(watch_files(live_config.clone(), hangup));
+    let inquiries = Inquiries::start_for(services.store.clone());
+    let (stop, mut stopped) = mpsc::channel(1);
+    let parts =
+        Node { services: services.clone(), links: links.clone(), config: live_config, inquiries, stop, started };
+    api.serve(parts);
     state.ready();
     tracing::info!(event = "node.ready", "listening");
     if options.demo {
@@ -133,6 +146,8 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
 
     let signal = tokio::select! {
         signal = signals.next() => signal,
+        // Somebody with the right to it has said so over the API: as a supervisor would.
+        Some(()) = stopped.recv() => StopSignal::Terminate,
         Some(failure) = failed.recv() => {
             // A failed sync is never retried: what is not answered was not promised, and a restart replays the rest.
             state.failed("the store has failed");
@@ -152,11 +167,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for acceptor in acceptors {
         acceptor.abort();
     }
-    if let Some(outbinder) = outbinder {
-        outbinder.do_send(Drain);
-    }
+    outbinder.do_send(Drain);
     let left = tokio::select! {
-        left = drain(&services, &keeper, deadline) => left,
+        left = drain(&services, &links, deadline) => left,
         _ = signals.next() => services.directory.len(),
     };
     // Peers hear of it before the store closes: nothing more is taken from them.
@@ -164,19 +177,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         cluster.stop().await;
     }
     store_threads.close(config.drain.deadline)?;
+    api.close();
     http.stop();
     tracing::info!(event = "drain.end", sessions_left = left, "stopped");
     Ok(())
-}
-
-/// The operators' profiles, with their TLS settings read.
-fn profiles(config: &Config) -> Result<Vec<Arc<Profile>>, Failure> {
-    let mut profiles = Vec::new();
-    for operator in &config.operator {
-        let tls = operator.tls.as_ref().map(LinkTls::new).transpose()?;
-        profiles.push(Arc::new(Profile::new(operator.clone(), tls)));
-    }
-    Ok(profiles)
 }
 
 /// Operators that messages wait for and that the configuration no longer knows.

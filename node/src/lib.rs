@@ -7,12 +7,15 @@
 //! | [`esme`], [`operator`] | the two edges: listeners and sessions of ESMEs, links to operators |
 //! | [`cluster`] | the other nodes: who is there, and what each of them has |
 //! | [`wire`], [`puller`], [`attempt`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
-//! | [`services`] | what every session and link is given |
+//! | [`services`], [`live`] | what every session and link is given; what of it may change while the node runs |
+//! | [`overrides`], [`reload`] | changes that were made while the node ran; files that are read again |
+//! | [`api`] | `/api/v1`: what operations people ask and do |
 //! | [`shutdown`] | the way out |
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
 
 pub mod alerts;
+pub mod api;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;
@@ -21,8 +24,11 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod esme;
+pub mod live;
 pub mod operator;
+pub mod overrides;
 pub mod puller;
+pub mod reload;
 pub mod services;
 pub mod shutdown;
 pub mod telemetry;

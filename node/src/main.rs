@@ -24,7 +24,8 @@ Try it, in two terminals:
 
 Run it for real:
   smsc check smsc.toml                        says what is wrong, or what has no effect yet
-  smsc run --config smsc.toml                 stops in order on SIGTERM
+  smsc run --config smsc.toml                 stops in order on SIGTERM, reads its files again on SIGHUP
+  smsc ctl status                             how a running node is, and what needs somebody: see `smsc ctl --help`
   SMSC__TELEMETRY__LOG_LEVEL=debug smsc run --config smsc.toml
                                               any scalar key can come from the environment
   curl -s http://127.0.0.1:8080/healthz?verbose

@@ -1,11 +1,11 @@
 //! What every session and link of this node is given.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
+use arc_swap::{ArcSwap, Guard};
 use smsc_proto::smpp::pdu::AlertNotification;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::messages::LinkChanged;
@@ -17,16 +17,16 @@ use smsc_store::{Holder, Name, Rest, StoreHandle};
 use crate::alerts::{Alerts, subscriber};
 use crate::cluster::ClusterHandle;
 use crate::config::Config;
-use crate::esme::account::Account;
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
 use crate::esme::session::Alert;
+use crate::live::Live;
 use crate::operator::bound_links::BoundLinks;
 
 /// Handles and tables shared by all edges of the node.
 pub struct Services {
-    /// The configuration, checked.
+    /// The configuration that the node was started with: for what cannot change while it runs.
     pub config: Config,
     /// The way into the store.
     pub store: StoreHandle,
@@ -48,23 +48,21 @@ pub struct Services {
     pub alerts: Alerts,
     /// When a receipt or MO message that an ESME would not take is offered again.
     pub offer_again: RetrySchedule,
-    accounts_by_system_id: HashMap<Box<[u8]>, Arc<Account>>,
-    accounts_by_name: HashMap<Name, Arc<Account>>,
+    live: ArcSwap<Live>,
     clock: Mutex<Clock>,
     holders: AtomicU64,
 }
 
 impl Services {
-    /// The services of a node with that configuration.
+    /// The services of a node that was started with that configuration, and begins with `live`.
     pub fn new(
         config: Config,
+        live: Live,
         store: StoreHandle,
         router: RouterHandle,
         router_actor: Addr<Router>,
         cluster: Option<ClusterHandle>,
     ) -> Self {
-        let accounts: Vec<Arc<Account>> =
-            config.account.iter().map(|account| Arc::new(Account::new(account.clone(), &config.operator))).collect();
         Self {
             store,
             router,
@@ -72,36 +70,37 @@ impl Services {
             directory: Directory::new(cluster.clone()),
             bound_links: BoundLinks::new(cluster.clone()),
             cluster,
-            hash_checks: HashChecks::new(&config),
+            hash_checks: HashChecks::default(),
             bind_backoff: Mutex::default(),
             alerts: Alerts::default(),
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),
-            accounts_by_system_id: accounts
-                .iter()
-                .map(|account| (account.config.system_id.as_bytes().into(), account.clone()))
-                .collect(),
-            accounts_by_name: accounts.into_iter().map(|account| (account.name, account)).collect(),
+            live: ArcSwap::from_pointee(live),
             clock: Mutex::new(Clock::starting_at(Timestamp::default())),
             holders: AtomicU64::new(1),
             config,
         }
     }
 
-    /// The account that binds with this system_id.
-    pub fn account_of(&self, system_id: &[u8]) -> Option<&Arc<Account>> {
-        self.accounts_by_system_id.get(system_id)
+    /// Accounts and operators of this moment. Taken once per batch, and not kept.
+    pub fn live(&self) -> Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// The same, to keep.
+    pub fn live_now(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Others from now on: for binds and messages that come.
+    pub fn set_live(&self, live: Arc<Live>) {
+        self.live.store(live);
     }
 
     /// A link that carries MT messages has bound, or is gone: the router and the peers are told.
     pub fn link_changed(&self, operator: Name, window: u32, bound: bool) {
         self.router_actor.do_send(LinkChanged { operator, bound });
         self.bound_links.changed(operator, window, bound);
-    }
-
-    /// All accounts, in no order.
-    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
-        self.accounts_by_name.values()
     }
 
     /// An operator's alert_notification goes to the account that asked for it, on one of its binds that can be sent it;
@@ -113,11 +112,6 @@ impl Services {
         if let Some((first, others)) = receivers.split_first() {
             first.do_send(Alert { alert, others: others.to_vec() });
         }
-    }
-
-    /// The account of that name.
-    pub fn account(&self, name: Name) -> Option<&Arc<Account>> {
-        self.accounts_by_name.get(&name)
     }
 
     /// How full the store is, in percent: the congestion_state that we report (S28). About half a second old.

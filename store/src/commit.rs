@@ -86,7 +86,7 @@ pub(crate) fn items_of(command: &Command) -> usize {
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
         Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
-        Command::Find(_) | Command::Cancel(_) | Command::Replace(_) => 1,
+        Command::Find(_) | Command::Cancel(_) | Command::Replace(_) | Command::Search(_) | Command::SetRules(_) => 1,
         Command::SeekElsewhere(_) | Command::TryParkedAgain => 1,
     }
 }

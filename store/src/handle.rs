@@ -12,7 +12,7 @@ use crate::commit::items_of;
 use crate::lanes::Lanes;
 use crate::messages::*;
 use crate::name::Name;
-use crate::options::PARTITIONS_MAX;
+use crate::options::{OutboxRules, PARTITIONS_MAX};
 use crate::partition::Command;
 use crate::receipt_desk::ReceiptDesk;
 use crate::receipt_index::Hints;
@@ -395,6 +395,26 @@ impl StoreHandle {
     /// Replaces. Returns how many partitions will answer.
     pub fn replace(&self, replace: Replace) -> usize {
         self.ask(replace.message, || Command::Replace(replace.clone()))
+    }
+
+    /// Looks for messages of this node in one partition ([`Searching::Destination`] goes on in the one that it began in),
+    /// or in all that may have them. Returns how many partitions will answer.
+    pub fn search(&self, partition: Option<PartitionId>, search: Search) -> usize {
+        let named = match (partition, &search.what) {
+            (None, Searching::Message(MessageRef::Id(id))) => Some(id.partition()),
+            (partition, _) => partition,
+        };
+        let asked = self.all().filter(|way| named.is_none_or(|named| named == way.id));
+        asked.map(|way| push(&way.lanes, Command::Search(search.clone()))).count()
+    }
+
+    /// Holds an outbox to other rules. Of `waiting_max` each partition gets its share, as at the start.
+    pub fn set_rules(&self, outbox: Outbox, rules: OutboxRules) {
+        let waiting_max = rules.waiting_max.div_ceil(self.ways.homes.len().max(1) as u64);
+        let rules = OutboxRules { waiting_max, ..rules };
+        for way in self.all() {
+            push(&way.lanes, Command::SetRules(SetRules { outbox, rules }));
+        }
     }
 
     /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.

@@ -3,6 +3,7 @@
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
 mod operations;
+mod search;
 mod strays;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 
 pub use operations::*;
+pub use search::*;
 pub use strays::*;
 
 /// Where a message waits: for an operator (MT), or for an account (MO and receipts).

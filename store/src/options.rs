@@ -101,7 +101,7 @@ impl StoreOptions {
 }
 
 /// What one outbox is held to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxRules {
     /// How many messages may wait in it. Receipts take their message's place and are not counted.
     pub waiting_max: u64,

@@ -222,6 +222,14 @@ impl Outboxes {
         index
     }
 
+    /// Other rules for an outbox, whether it is there already or not.
+    pub(crate) fn set_rules(&mut self, outbox: Outbox, rules: OutboxRules) {
+        self.rules.insert(outbox, rules);
+        if let Some(index) = self.find(outbox) {
+            self.get_mut(index).rules = rules;
+        }
+    }
+
     /// The number of an outbox that is there.
     pub(crate) fn find(&self, outbox: Outbox) -> Option<OutboxIndex> {
         self.by_name.get(&outbox).copied()

@@ -125,6 +125,11 @@ impl Running {
         self.signal(rustix::process::Signal::TERM);
     }
 
+    /// Sends SIGHUP: the files are to be read again.
+    pub fn hang_up(&self) {
+        self.signal(rustix::process::Signal::HUP);
+    }
+
     /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(rustix::process::Signal::INT);

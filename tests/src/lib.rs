@@ -20,6 +20,7 @@
 //! | [`system_call`] | what it wrote down |
 //! | [`acknowledgement`] | which answers promised something, and what was durable then |
 //! | [`skip`] | how a test says that it cannot be carried out here |
+//! | [`api`] | whoever uses a node's HTTP API |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
 //! | [`certificate`] | authorities and certificates for TLS |
 //! | [`postgres`] | a PostgreSQL server |
@@ -30,6 +31,7 @@
 use std::time::Duration;
 
 pub mod acknowledgement;
+pub mod api;
 pub mod cable;
 pub mod certificate;
 pub mod chance;
@@ -57,3 +59,12 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long we look when nothing shall happen, and no event can say that it did not.
 pub const QUIET: Duration = Duration::from_millis(300);
+
+/// Waits until it is so: for what can only be asked about.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !so() {
+        assert!(std::time::Instant::now() < deadline, "{what}: not so within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,19 +1,22 @@
 //! What the rest of the node is told of the cluster, and tells it, apart from what sessions and links say themselves.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
-use smsc_router::Router;
 use smsc_router::messages::LinksElsewhere;
 use smsc_store::{Name, StoreHandle};
 
 use super::fact::{Fact, Phase};
 use super::handle::ClusterHandle;
+use crate::services::Services;
 use crate::telemetry::health::{self, NodeState};
 
 /// How often we look at what tells nobody when it changes.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often we look whether there are other operators.
+const OPERATORS_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes the node's standing and its partitions, for as long as it lives.
 pub async fn publish_standing(cluster: ClusterHandle, state: NodeState, store: StoreHandle) {
@@ -31,20 +34,22 @@ pub async fn publish_standing(cluster: ClusterHandle, state: NodeState, store: S
     }
 }
 
-/// Tells the router which operators have links on other nodes.
-pub async fn tell_router(cluster: ClusterHandle, router: Addr<Router>, operators: Vec<Name>) {
+/// Tells the router which operators have links on other nodes. Operators may come and go.
+pub async fn tell_router(cluster: ClusterHandle, services: Arc<Services>) {
     let mut changed = cluster.changed();
     let mut told: HashMap<Name, u32> = HashMap::new();
     loop {
-        let view = cluster.view();
-        for operator in &operators {
-            let links = view.links_elsewhere(*operator);
-            if told.insert(*operator, links).unwrap_or(0) != links {
-                router.do_send(LinksElsewhere { operator: *operator, links });
+        let (view, live) = (cluster.view(), services.live_now());
+        told.retain(|operator, _| live.profiles.iter().any(|profile| profile.name == *operator));
+        for operator in live.profiles.iter().map(|profile| profile.name) {
+            let links = view.links_elsewhere(operator);
+            if told.insert(operator, links).unwrap_or(0) != links {
+                services.router_actor.do_send(LinksElsewhere { operator, links });
             }
         }
-        if changed.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = changed.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(OPERATORS_EVERY) => {}
         }
     }
 }

@@ -9,7 +9,9 @@ use super::handle::ClusterHandle;
 use super::limits::{Claim, Share};
 use super::view::{ClusterView, Peer};
 use crate::esme::account::Account;
+use crate::live::Live;
 use crate::operator::profile::Profile;
+use crate::services::Services;
 
 /// How often shares are computed.
 const EVERY: Duration = Duration::from_millis(100);
@@ -29,25 +31,18 @@ struct Kept {
     demand: u32,
 }
 
-/// Keeps the shares of these accounts and operators, for as long as the node lives.
-pub async fn keep(
-    cluster: ClusterHandle,
-    nodes_expected: u32,
-    accounts: Vec<Arc<Account>>,
-    operators: Vec<Arc<Profile>>,
-) {
-    let accounts = accounts.into_iter().map(Limited::Account);
-    let limited = accounts.chain(operators.into_iter().map(Limited::Operator));
-    let kept = limited.filter(|limited| limited.rate() > 0).map(|limited| Kept {
-        share: Share::new(limited.rate(), nodes_expected),
-        limited,
-        now: None,
-        demand: 0,
-    });
-    let mut kept: Vec<Kept> = kept.collect();
+/// Keeps the shares of all accounts and operators, which may change, for as long as the node lives.
+pub async fn keep(cluster: ClusterHandle, nodes_expected: u32, services: Arc<Services>) {
+    let mut live = services.live_now();
+    let mut kept = limited(&live, nodes_expected, Vec::new());
     let mut interval = tokio::time::interval(EVERY);
     let mut measured = Instant::now();
-    while !kept.is_empty() {
+    loop {
+        let current = services.live_now();
+        if !Arc::ptr_eq(&current, &live) {
+            kept = limited(&current, nodes_expected, kept);
+            live = current;
+        }
         let now = interval.tick().await.into_std();
         let measures = now.saturating_duration_since(measured) >= MEASURED_EVERY;
         if measures {
@@ -61,6 +56,21 @@ pub async fn keep(
             kept.settle(&cluster, &view, majority, now);
         }
     }
+}
+
+/// All that have a limit. Who had the same before goes on with his share.
+fn limited(live: &Live, nodes_expected: u32, mut before: Vec<Kept>) -> Vec<Kept> {
+    let accounts = live.accounts().cloned().map(Limited::Account);
+    let all = accounts.chain(live.profiles.iter().cloned().map(Limited::Operator));
+    let kept = all.filter(|limited| limited.rate() > 0).map(|limited| {
+        let same = |kept: &Kept| kept.limited.name() == limited.name() && kept.limited.rate() == limited.rate();
+        match before.iter().position(same) {
+            // It may be another value by that name: it is told its share anew.
+            Some(index) => Kept { limited, now: None, ..before.swap_remove(index) },
+            None => Kept { share: Share::new(limited.rate(), nodes_expected), limited, now: None, demand: 0 },
+        }
+    });
+    kept.collect()
 }
 
 impl Kept {

@@ -8,6 +8,7 @@
 //! | [`receive`] | `smsc receive`: MO messages and receipts |
 //! | [`simulate`] | `smsc simulate-operator`: an operator for trials |
 //! | [`load`] | `smsc load`: many messages, and how long they took |
+//! | [`ctl`] | `smsc ctl`: what operations people ask a node and tell it |
 //! | [`client`], [`terminal`] | the ESME and the output that the trial commands share |
 //!
 //! Every command ends with 0 when it did what it was asked, 1 when it could not, 2 when it was asked for nonsense: a
@@ -15,6 +16,7 @@
 
 pub mod check;
 pub mod client;
+pub mod ctl;
 pub mod load;
 pub mod receive;
 pub mod run;
@@ -42,6 +44,8 @@ pub enum Command {
     SimulateOperator(simulate::Args),
     /// Submit many messages and measure
     Load(load::Args),
+    /// Ask a running node how it is, and tell it what to do
+    Ctl(ctl::Args),
 }
 
 impl Command {
@@ -54,6 +58,7 @@ impl Command {
             Self::Receive(args) => receive::run(args),
             Self::SimulateOperator(args) => simulate::run(args),
             Self::Load(args) => load::run(args),
+            Self::Ctl(args) => ctl::run(args),
         }
     }
 }

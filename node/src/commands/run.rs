@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::USAGE;
 use crate::app::{self, RunOptions};
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::tls::SelfMade;
 
 /// A file that the store writes into its folder: what has it is ours to remove.
@@ -38,10 +38,10 @@ pub fn run(args: Args) -> ExitCode {
                 eprintln!("smsc: {}: cannot be removed: {error}", data_dir.display());
                 return ExitCode::FAILURE;
             }
-            (Config::demo(data_dir), RunOptions { demo: true })
+            (Config::demo(data_dir), RunOptions { source: Source::Demo(data_dir.to_owned()), demo: true })
         }
         Some(file) => match Config::load(file) {
-            Ok(config) => (config, RunOptions { demo: false }),
+            Ok(config) => (config, RunOptions { source: Source::File(file.clone()), demo: false }),
             Err(error) => {
                 eprintln!("{error}");
                 return ExitCode::from(USAGE);

@@ -61,10 +61,10 @@ impl Config {
         found.0
     }
 
-    /// Certificates and keys that cannot be used.
-    pub(super) fn certificate_problems(&self) -> Vec<Problem> {
+    /// Certificates and keys that cannot be used; of operators only, if the listeners' are made later.
+    pub(super) fn certificate_problems(&self, of_listeners: bool) -> Vec<Problem> {
         let mut found = Problems::default();
-        for (index, listener) in self.listener.iter().enumerate() {
+        for (index, listener) in self.listener.iter().enumerate().filter(|_| of_listeners) {
             if let Some(Err(error)) = listener.tls.as_ref().map(ServerTls::load) {
                 found.unless(false, format!("listener[{index}].tls"), error.to_string());
             }

@@ -1,12 +1,14 @@
-//! File and environment become one [`Config`].
+//! File and environment become one [`Config`](super::Config).
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use super::error::{ConfigError, Problem};
+use super::http::tokens;
+use super::source;
 use super::strict::Strict;
 use super::{Account, Config, Operator, Secret};
 
@@ -22,29 +24,26 @@ pub(super) fn environment() -> Variables {
     named.filter(|(name, _)| name.starts_with(PREFIX)).collect()
 }
 
-/// See [`Config::load`].
-pub(super) fn load(path: &Path, environment: Variables) -> Result<Config, ConfigError> {
-    let file = path.to_owned();
-    let format = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => FileFormat::Toml,
-        Some("yaml" | "yml") => FileFormat::Yaml,
-        Some(_) | None => return Err(ConfigError::UnknownFormat { file }),
-    };
-    let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { file: file.clone(), error })?;
-    let mut config = parse(path, &text, format, environment)?;
-    let mut problems = read_secrets(&mut config);
-    problems.extend(config.problems());
-    problems.extend(config.certificate_problems());
-    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { file, problems }) }
+/// File and environment together; each key may still be wrong.
+#[derive(Clone)]
+pub(super) struct Merged {
+    /// The file, as problems name it.
+    pub(super) file: PathBuf,
+    /// All keys.
+    pub(super) value: Value,
+    /// The variables that were merged.
+    variables: Vec<String>,
+    /// Sections of the file.
+    in_file: Vec<String>,
 }
 
-/// Text and environment as a configuration of which each key alone is right.
-pub(super) fn parse(
-    path: &Path,
-    text: &str,
-    format: FileFormat,
-    environment: Variables,
-) -> Result<Config, ConfigError> {
+/// Reads the file, and puts the environment on top.
+pub(super) fn merge_file(path: &Path, environment: Variables) -> Result<Merged, ConfigError> {
+    let format = source::format_of(path)?;
+    merge(path, &source::text_of(path)?, format, environment)
+}
+
+fn merge(path: &Path, text: &str, format: FileFormat, environment: Variables) -> Result<Merged, ConfigError> {
     let invalid = |problem| ConfigError::Invalid { file: path.to_owned(), problems: vec![problem] };
     let syntax = |error| ConfigError::Syntax { file: path.to_owned(), reason: one_line(&error) };
     let written = config::Config::builder().add_source(File::from_str(text, format)).build().map_err(syntax)?;
@@ -56,18 +55,35 @@ pub(super) fn parse(
     };
     let source = Environment::with_prefix("SMSC").prefix_separator("__").separator("__").source(Some(variables));
     let merged = config::Config::builder().add_source(written).add_source(source).build().map_err(syntax)?;
-    serde_path_to_error::deserialize(Strict(merged.cache)).map_err(|error| {
-        let key = error.path().to_string();
-        let key = if key == "." { String::new() } else { key };
-        let name = format!("{PREFIX}{}", key.replace('.', "__")).to_lowercase();
-        // A section that the file does not have was made by a variable.
-        let section = (!in_file.contains(&key)).then(|| format!("{name}__"));
-        let variable = names.into_iter().find(|variable| {
-            let variable = variable.to_lowercase();
-            variable == name || section.as_ref().is_some_and(|section| variable.starts_with(section))
-        });
-        invalid(Problem { variable, ..Problem::new(key, error.into_inner().to_string()) })
-    })
+    Ok(Merged { file: path.to_owned(), value: merged.cache, variables: names, in_file })
+}
+
+impl Merged {
+    /// These keys as a configuration of which each key alone is right. `value` is this one's, or a changed copy of it.
+    pub(super) fn read(&self, value: Value) -> Result<Config, ConfigError> {
+        serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
+            let key = error.path().to_string();
+            let key = if key == "." { String::new() } else { key };
+            let name = format!("{PREFIX}{}", key.replace('.', "__")).to_lowercase();
+            // A section that the file does not have was made by a variable.
+            let section = (!self.in_file.contains(&key)).then(|| format!("{name}__"));
+            let variable = self.variables.iter().find(|variable| {
+                let variable = variable.to_lowercase();
+                variable == name || section.as_ref().is_some_and(|section| variable.starts_with(section))
+            });
+            let problem = Problem { variable: variable.cloned(), ..Problem::new(key, error.into_inner().to_string()) };
+            ConfigError::Invalid { file: self.file.clone(), problems: vec![problem] }
+        })
+    }
+}
+
+/// Reads the secrets that lie in files of their own, and checks what one key alone cannot say; the listeners'
+/// certificates only if they are there already.
+pub(super) fn check(file: &Path, mut config: Config, certificates: bool) -> Result<Config, ConfigError> {
+    let mut problems = read_secrets(&mut config);
+    problems.extend(config.problems());
+    problems.extend(config.certificate_problems(certificates));
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { file: file.to_owned(), problems }) }
 }
 
 /// The variables as text. They reach scalar keys of single sections only: a list in a variable would have to be a
@@ -115,7 +131,15 @@ fn read_secrets(config: &mut Config) -> Vec<Problem> {
         let file = postgres.password_file.clone();
         read_secret(&mut postgres.password, file.as_deref(), "store.postgres.password", &mut problems);
     }
-    read_secret(&mut config.http.token, config.http.token_file.as_deref(), "http.token", &mut problems);
+    if let Some(file) = &config.http.token_file {
+        match fs::read_to_string(file)
+            .map_err(|error| format!("cannot be read: {error}"))
+            .and_then(|text| tokens(&text))
+        {
+            Ok(tokens) => config.http.tokens = tokens,
+            Err(reason) => problems.push(Problem::new("http.token_file", format!("{} {reason}", file.display()))),
+        }
+    }
     problems
 }
 
@@ -146,6 +170,6 @@ fn one_line(error: &config::ConfigError) -> String {
 }
 
 /// So that a text of our own can be read without a file.
-pub(super) fn embedded(text: &str) -> Result<Config, ConfigError> {
-    parse(Path::new("embedded.toml"), text, FileFormat::Toml, Variables::new())
+pub(super) fn embedded(text: &str) -> Result<Merged, ConfigError> {
+    merge(Path::new("embedded.toml"), text, FileFormat::Toml, Variables::new())
 }

@@ -10,6 +10,7 @@
 //! | `node`, `listener`, `session`, `account`, `operator`, `routing`, `store`, `cluster`, `http`, `cdr`, `telemetry` | a section each |
 //! | `value` | sizes, secrets, names and addresses as the sections use them |
 //! | `load` | file and environment become one [`Config`]; `strict` reads values without guessing |
+//! | `source`, `entry` | the same read again, and with changes on top: what may change while the node runs |
 //! | `check` | what one key alone cannot say |
 //! | `convert` | the options of the store, the router and the sessions |
 //! | `danger` | choices that cost messages |
@@ -23,6 +24,7 @@ mod cluster;
 mod convert;
 mod danger;
 mod demo;
+mod entry;
 mod error;
 mod http;
 mod listener;
@@ -32,6 +34,7 @@ mod operator;
 mod pending;
 mod routing;
 mod session;
+mod source;
 mod store;
 mod strict;
 mod telemetry;
@@ -48,8 +51,9 @@ pub use self::account::{Account, AccountTlv, Credential, ReceiptPdu, ValidityOve
 pub use self::cdr::{Cdr, CdrFormat};
 pub use self::cluster::{Cluster, ClusterTls, Drain};
 pub use self::danger::Danger;
+pub use self::entry::{Change, EntryKey, without_secrets};
 pub use self::error::{ConfigError, Problem};
-pub use self::http::Http;
+pub use self::http::{Http, Role, Token};
 pub use self::listener::{Listener, ListenerTls, ProxyProtocol};
 pub use self::node::Node;
 pub use self::operator::{
@@ -59,6 +63,7 @@ pub use self::operator::{
 pub use self::pending::Pending;
 pub use self::routing::{MoNoRoute, MoRoute, Route, RouteOperator, Router};
 pub use self::session::{BindErrors, Session};
+pub use self::source::{Changed, Source, Written};
 pub use self::store::{Durability, Journal, Postgres, Store};
 pub use self::telemetry::{LogFormat, LogLevel, Telemetry};
 pub use self::value::{Alphabet, ByteSize, HostPort, PasswordHash, Secret, SystemId, TlvTag};
@@ -114,6 +119,6 @@ impl Config {
     ///
     /// What is named by the configuration and cannot be read (password files, certificates) is an error here already.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        load::load(path, load::environment())
+        Source::File(path.to_owned()).read()?.config()
     }
 }

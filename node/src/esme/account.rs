@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use smsc_proto::smpp::pdu::SmBody;
@@ -21,7 +21,7 @@ pub struct Account {
     /// Its configuration.
     pub config: config::Account,
     allowed_sources: Vec<SourcePattern>,
-    rate: Option<Mutex<Rate>>,
+    rate: Option<Arc<Mutex<Rate>>>,
     asked: AtomicU64,
     operators: HashMap<Name, OperatorRules>,
     references: AtomicU8,
@@ -54,8 +54,8 @@ enum SourcePattern {
 }
 
 impl Account {
-    /// The account of this configuration, among those operators.
-    pub fn new(config: config::Account, operators: &[config::Operator]) -> Self {
+    /// The account of this configuration, among those operators. It goes on with the rate of the one `before` it.
+    pub fn new(config: config::Account, operators: &[config::Operator], before: Option<&Arc<Self>>) -> Self {
         let alphabet: DefaultAlphabet = config.alphabet.into();
         let rules = operators.iter().map(|operator| (Name::intern(&operator.name), OperatorRules::of(operator)));
         let rules = rules.filter(|(_, rules)| rules.alphabet != alphabet || rules.marking.is_some());
@@ -69,9 +69,14 @@ impl Account {
             operators: rules.collect(),
             references: AtomicU8::new(rand::random()),
             asked: AtomicU64::new(0),
-            rate: (config.throughput_max > 0).then(|| Mutex::new(Rate::new(config.throughput_max, Instant::now()))),
+            rate: rate(&config, before),
             config,
         }
+    }
+
+    /// Whether nothing of it differs from the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.config == other.config && self.operators == other.operators
     }
 
     /// Whether the account may send as this source. None at all means its default sender (S40).
@@ -122,5 +127,16 @@ impl Account {
     /// What wanted to be submitted since the last call, let in or not; counted of accounts with a limit.
     pub fn take_demand(&self) -> u32 {
         u32::try_from(self.asked.swap(0, Ordering::Relaxed)).unwrap_or(u32::MAX)
+    }
+}
+
+/// What it may send a second: what was used of it counts on when only other keys have changed.
+fn rate(config: &config::Account, before: Option<&Arc<Account>>) -> Option<Arc<Mutex<Rate>>> {
+    let same = before.filter(|before| before.config.throughput_max == config.throughput_max);
+    match same {
+        Some(before) => before.rate.clone(),
+        None => {
+            (config.throughput_max > 0).then(|| Arc::new(Mutex::new(Rate::new(config.throughput_max, Instant::now()))))
+        }
     }
 }

@@ -43,24 +43,20 @@ pub enum Decision {
 pub struct HashChecks {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// Computed for binds that are refused without one, so that a refusal takes the same time whatever was wrong (S15).
-    decoy: Option<String>,
 }
 
-impl HashChecks {
-    /// For a node of that configuration.
-    pub fn new(config: &config::Config) -> Self {
+impl Default for HashChecks {
+    fn default() -> Self {
         const RUNNING_MAX: usize = 2;
         const WAITING_MAX: usize = 256;
-        let hashes = config.account.iter().filter_map(|account| account.password_hash.as_ref());
-        let dearest = hashes.max_by_key(|hash| cost(hash.expose())).map(|hash| hash.expose().to_owned());
-        let uniform = config.session.bind_errors == BindErrors::Uniform;
-        Self {
-            running: Arc::new(Semaphore::new(RUNNING_MAX)),
-            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-            decoy: dearest.filter(|_| uniform),
-        }
+        Self { running: Arc::new(Semaphore::new(RUNNING_MAX)), waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
     }
+}
+
+/// The hash of an account that takes longest to compute.
+pub fn dearest_hash(config: &config::Config) -> Option<String> {
+    let hashes = config.account.iter().filter_map(|account| account.password_hash.as_ref());
+    hashes.max_by_key(|hash| cost(hash.expose())).map(|hash| hash.expose().to_owned())
 }
 
 /// Memory times passes.
@@ -79,7 +75,8 @@ enum Known<'a> {
 
 /// Decides on a bind from that address, over a connection whose TLS certificate bears these names.
 pub fn decide(services: &Services, peer: IpAddr, certificate_names: &[String], bind: &Bind) -> Decision {
-    let account = services.account_of(&bind.system_id);
+    let live = services.live();
+    let account = live.account_of(&bind.system_id);
     let name = account.map(|account| account.name);
     let backoff = services.bind_backoff.lock().unwrap_or_else(PoisonError::into_inner);
     if backoff.wait(Attempted::new(peer, name), Instant::now()) > Duration::ZERO {
@@ -99,7 +96,7 @@ pub fn decide(services: &Services, peer: IpAddr, certificate_names: &[String], b
         };
         Refused { account: name, status, too_soon: false }
     };
-    match (known, account, &services.hash_checks.decoy) {
+    match (known, account, &live.decoy) {
         (Known::Right, Some(account), _) => Decision::Now(Ok(account.clone())),
         (Known::DependsOn(hash), Some(account), _) => {
             let wrong = refused(CommandStatus::ESME_RINVPASWD);

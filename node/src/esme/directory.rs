@@ -1,12 +1,15 @@
 //! Who is connected and who is bound, over all threads of this node.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
 use smsc_proto::smpp::pdu::BindKind;
+use smsc_proto::timestamp::Timestamp;
 use smsc_store::{Holder, Name};
 
+use super::activity::Activity;
 use super::session::EsmeSession;
 use crate::cluster::{Binds, ClusterHandle, Fact, Key};
 
@@ -27,6 +30,34 @@ struct Entry {
     session: Addr<EsmeSession>,
     bound: Option<(Name, BindKind)>,
     receives: bool,
+    connection: Connection,
+    since: Option<Timestamp>,
+}
+
+/// What is known of a connection from its beginning on.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Who it is, by the PROXY header where there is one.
+    pub peer: SocketAddr,
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// When it was accepted.
+    pub since: Timestamp,
+    /// What it is doing.
+    pub activity: Arc<Activity>,
+}
+
+/// A connection as people see it.
+#[derive(Clone, Debug)]
+pub struct SessionEntry {
+    /// Names it, for as long as the process lives.
+    pub holder: Holder,
+    /// Its connection.
+    pub connection: Connection,
+    /// Who is bound over it.
+    pub account: Option<Name>,
+    /// As what and since when.
+    pub bound: Option<(BindKind, Timestamp)>,
 }
 
 impl Entry {
@@ -46,8 +77,9 @@ impl Directory {
     }
 
     /// A connection, not bound yet.
-    pub fn connected(&self, holder: Holder, session: Addr<EsmeSession>) {
-        self.entries().insert(holder, Entry { session, bound: None, receives: false });
+    pub fn connected(&self, holder: Holder, session: Addr<EsmeSession>, connection: Connection) {
+        let entry = Entry { session, bound: None, receives: false, connection, since: None };
+        self.entries().insert(holder, entry);
     }
 
     /// Takes one of the account's `binds_max` places in the cluster for the connection.
@@ -63,6 +95,13 @@ impl Directory {
             self.publish(&entries, account);
         }
         Ok(())
+    }
+
+    /// The connection is bound since then.
+    pub fn bound_at(&self, holder: Holder, now: Timestamp) {
+        if let Some(entry) = self.entries().get_mut(&holder) {
+            entry.since = Some(now);
+        }
     }
 
     /// Tells peers of the account's binds. The entries stay locked meanwhile, so that the last word is the right one.
@@ -126,6 +165,42 @@ impl Directory {
     /// Whether nobody is connected.
     pub fn is_empty(&self) -> bool {
         self.entries().is_empty()
+    }
+
+    /// All connections, or those of an account, in the order in which they came.
+    pub fn list(&self, account: Option<Name>) -> Vec<SessionEntry> {
+        let entries = self.entries();
+        let chosen = entries.iter().filter(|(_, entry)| account.is_none_or(|account| entry.is_of(account)));
+        let mut list: Vec<_> = chosen
+            .map(|(holder, entry)| SessionEntry {
+                holder: *holder,
+                connection: entry.connection.clone(),
+                account: entry.bound.map(|(account, _)| account),
+                bound: entry.bound.zip(entry.since).map(|((_, kind), since)| (kind, since)),
+            })
+            .collect();
+        list.sort_unstable_by_key(|entry| entry.holder.0);
+        list
+    }
+
+    /// How many are bound, by account.
+    pub fn bound_by_account(&self) -> HashMap<Name, usize> {
+        let mut counts = HashMap::new();
+        for (name, _) in self.entries().values().filter_map(|entry| entry.bound) {
+            *counts.entry(name).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The actor of one connection.
+    pub fn session(&self, holder: Holder) -> Option<Addr<EsmeSession>> {
+        self.entries().get(&holder).map(|entry| entry.session.clone())
+    }
+
+    /// The actors of an account's bound connections.
+    pub fn sessions_of(&self, account: Name) -> Vec<Addr<EsmeSession>> {
+        let entries = self.entries();
+        entries.values().filter(|entry| entry.is_of(account)).map(|entry| entry.session.clone()).collect()
     }
 
     /// Every connection's actor.

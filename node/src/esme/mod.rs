@@ -8,6 +8,7 @@
 //! | [`session`] | the actor of one connection |
 //! | [`outbind`] | calls ESMEs that wait to be called |
 //! | [`account`] | what we know about an ESME, ready for use |
+//! | [`activity`] | what a session is doing, for whoever asks |
 //! | [`rate`] | its messages per second |
 //! | [`tlv_policy`] | which TLVs of its messages pass |
 //! | [`bind`] | who may bind |
@@ -22,6 +23,7 @@
 //! | [`refusal`] | why we say no |
 
 pub mod account;
+pub mod activity;
 pub mod bind;
 pub mod bind_backoff;
 pub mod deliver;

@@ -3,13 +3,14 @@
 //! Looks once a second, because what waits is known twice a second and nobody who is called is in a hurry. A call that
 //! comes to nothing is repeated after a wait that doubles. Owns no message: if it stops, who waits is not called.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use smsc_store::Outbox;
+use smsc_store::{Name, Outbox};
 use tokio::net::TcpStream;
 
 use super::account::Account;
@@ -28,11 +29,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long an ESME may take to answer the telephone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Calls the accounts that have `outbind`.
+/// Calls the accounts that have `outbind`, by the configuration of the moment.
 pub struct Outbinder {
     services: Arc<Services>,
     threads: Arc<Threads>,
-    callees: Vec<Callee>,
+    callees: BTreeMap<Name, Callee>,
     metrics: ListenerMetrics,
 }
 
@@ -45,24 +46,37 @@ struct Callee {
 }
 
 impl Outbinder {
-    /// Starts it on the current thread; `None` if no account waits to be called.
-    pub fn start_for(services: &Arc<Services>, threads: &Arc<Threads>) -> Option<Addr<Self>> {
-        let callee = |account: &Arc<Account>| {
-            let address = account.config.outbind.clone()?;
-            Some(Callee { account: account.clone(), address, backoff: Backoff::default(), not_before: Instant::now() })
-        };
-        let callees: Vec<Callee> = services.accounts().filter_map(callee).collect();
-        if callees.is_empty() {
-            return None;
-        }
+    /// Starts it on the current thread.
+    pub fn start_for(services: &Arc<Services>, threads: &Arc<Threads>) -> Addr<Self> {
         let metrics = ListenerMetrics::new("outbind");
-        Some(Self { services: services.clone(), threads: threads.clone(), callees, metrics }.start())
+        let (services, threads) = (services.clone(), threads.clone());
+        Self { services, threads, callees: BTreeMap::new(), metrics }.start()
+    }
+
+    /// Who is to be called by now. Whoever was before keeps his wait.
+    fn follow_configuration(&mut self) {
+        let live = self.services.live();
+        self.callees.retain(|name, _| live.account(*name).is_some_and(|account| account.config.outbind.is_some()));
+        for account in live.accounts() {
+            let Some(address) = account.config.outbind.clone() else { continue };
+            let callee = self.callees.entry(account.name).or_insert_with(|| Callee {
+                account: account.clone(),
+                address: address.clone(),
+                backoff: Backoff::default(),
+                not_before: Instant::now(),
+            });
+            (callee.account, callee.address) = (account.clone(), address);
+        }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
+        self.follow_configuration();
+        if self.callees.is_empty() {
+            return;
+        }
         let (now, stats) = (Instant::now(), self.services.store.stats());
-        for index in 0..self.callees.len() {
-            let callee = &mut self.callees[index];
+        let mut due = Vec::new();
+        for callee in self.callees.values_mut() {
             if self.services.directory.has_receiver(callee.account.name) {
                 (callee.backoff, callee.not_before) = (Backoff::default(), now);
                 continue;
@@ -75,16 +89,18 @@ impl Outbinder {
                 let session_init = self.services.config.session.session_init;
                 let wait = callee.backoff.next(Duration::ZERO, rand::random());
                 callee.not_before = now + CONNECT_TIMEOUT.max(session_init) + wait;
-                self.call(index, ctx);
+                due.push((callee.account.name, callee.address.clone()));
             }
+        }
+        for (name, address) in due {
+            self.call(name, address, ctx);
         }
     }
 
-    fn call(&self, index: usize, ctx: &mut Context<Self>) {
-        let address = self.callees[index].address.clone();
+    fn call(&self, name: Name, address: HostPort, ctx: &mut Context<Self>) {
         let connected = async move { connect(&address).await }.into_actor(self).map(move |connected, this, _| {
-            let callee = &mut this.callees[index];
-            let name = callee.account.name;
+            // He may not want to be called any more.
+            let Some(callee) = this.callees.get_mut(&name) else { return };
             match connected {
                 Ok((stream, peer)) => {
                     tracing::info!(event = "session.outbind", account = %name, %peer, "calling an ESME");

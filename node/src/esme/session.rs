@@ -9,7 +9,7 @@ mod requests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -24,8 +24,10 @@ use smsc_store::{
 };
 
 use super::account::Account;
+use super::activity::Activity;
 use super::bind::{self, Decision, Verdict};
 use super::deliver::deliver;
+use super::directory::Connection;
 use super::entrance::Client;
 use super::listener::Place;
 use super::pending::PendingRequests;
@@ -50,6 +52,8 @@ pub struct EsmeSession {
     // When the batches left that the store has not answered yet.
     asked: VecDeque<Instant>,
     draining: bool,
+    activity: Arc<Activity>,
+    tls: bool,
     // The account that was called by outbind: nobody else may bind here.
     called: Option<Arc<Account>>,
     // UTC at the beginning of this turn.
@@ -79,6 +83,25 @@ pub struct Alert {
     pub others: Vec<Addr<EsmeSession>>,
 }
 
+/// The account of a bound session is configured otherwise from now on: messages follow it at once, the window of our
+/// deliveries with the next bind.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AccountChanged(pub Arc<Account>);
+
+/// To a session: leave as in [`Drain`], and at the latest after this time whatever the peer does.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Disconnect {
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// The time of a [`Disconnect`] is up.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct HangUp;
+
 /// A hash was computed: the bind can be answered.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -104,7 +127,7 @@ impl EsmeSession {
         listener: ListenerMetrics,
         account: Arc<Account>,
     ) {
-        let system_id = services.config.session_options(Role::Mc).system_id.into();
+        let system_id = services.live().config.session_options(Role::Mc).system_id.into();
         let mut session = Self::new(services, client, place, listener);
         session.called = Some(account);
         if session.wire.session.tell(&Pdu::Outbind(Outbind { system_id, password: Bytes::new() })).is_ok() {
@@ -114,7 +137,7 @@ impl EsmeSession {
 
     fn new(services: Arc<Services>, client: Client, place: Place, listener: ListenerMetrics) -> Self {
         let Client { socket, peer, since, certificate_names } = client;
-        let session = Session::new(services.config.session_options(Role::Mc), since);
+        let session = Session::new(services.live().config.session_options(Role::Mc), since);
         let options = WireOptions {
             pdu_size_max: services.config.session.pdu_size_max.as_usize(),
             pdu_read: services.config.session.pdu_read,
@@ -122,6 +145,8 @@ impl EsmeSession {
         };
         Self {
             holder: services.new_holder(),
+            activity: Arc::default(),
+            tls: socket.is_tls(),
             wire: Wire::new(socket, peer, session, options),
             bound: None,
             submits: ByPartition::default(),
@@ -213,6 +238,7 @@ impl EsmeSession {
         self.wire.session.set_requests_max(account.config.window_max as usize);
         self.wire.session.set_window_size_max(account.config.deliver_window as usize);
         self.wire.session.accept_bind(now, sequence_number);
+        self.services.directory.bound_at(self.holder, self.utc);
         let metrics = SessionMetrics::esme(account.name.as_str(), kind);
         metrics.bound(CommandStatus::ESME_ROK);
         tracing::info!(event = "session.bind", account = %account.name, bind = ?kind, peer = %self.wire.peer, status = "ESME_ROK");
@@ -247,6 +273,9 @@ impl EsmeSession {
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
             bound.metrics.receipt_delivered();
         }
+        if outcome == Outcome::Delivered {
+            self.activity.delivered();
+        }
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
@@ -260,6 +289,7 @@ impl EsmeSession {
         let store = &self.services.store;
         let mut full = Vec::new();
         for (partition, items) in self.submits.take() {
+            self.activity.submitted(items.len());
             let accept = Accept { reply: ctx.address().recipient(), items };
             if let Err(refused) = store.accept(partition, accept).inspect(|()| self.asked.push_back(now)) {
                 full.extend(refused.items.into_iter().map(|message| message.tag));
@@ -344,6 +374,8 @@ impl Edge for EsmeSession {
         if let Some(bound) = &self.bound {
             bound.metrics.count(&mut self.wire.session);
         }
+        let in_use = self.bound.as_ref().and_then(|bound| bound.puller.as_ref()).map_or(0, Puller::in_use);
+        self.activity.turn(self.utc, self.wire.session.unanswered_requests(), in_use);
         None
     }
 
@@ -356,7 +388,9 @@ impl Actor for EsmeSession {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.services.directory.connected(self.holder, ctx.address());
+        let (peer, tls, activity) = (self.wire.peer, self.tls, self.activity.clone());
+        let connection = Connection { peer, tls, since: self.utc, activity };
+        self.services.directory.connected(self.holder, ctx.address(), connection);
         self.listener.opened();
         ctx.spawn(Pump::new());
     }
@@ -457,6 +491,36 @@ impl Handler<Drain> for EsmeSession {
         self.draining = true;
         if let Some(recall) = self.puller().and_then(Puller::stop) {
             self.pull_next(recall, ctx);
+        }
+    }
+}
+
+impl Handler<Disconnect> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, Disconnect { within }: Disconnect, ctx: &mut Context<Self>) {
+        ctx.notify(Drain);
+        // A peer that never answers, or never stops to ask, is dropped.
+        // By way of the mailbox, which is looked into before the pump.
+        ctx.run_later(within, |_, ctx| ctx.notify(HangUp));
+    }
+}
+
+impl Handler<HangUp> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, _: HangUp, _: &mut Context<Self>) {
+        self.wire.session.handle_disconnect();
+    }
+}
+
+impl Handler<AccountChanged> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, AccountChanged(account): AccountChanged, _: &mut Context<Self>) {
+        if let Some(bound) = self.bound.as_mut().filter(|bound| bound.account.name == account.name) {
+            self.wire.session.set_requests_max(account.config.window_max as usize);
+            bound.account = account;
         }
     }
 }

@@ -59,8 +59,9 @@ fn mobile_originated(
     sm: &SmBody,
     fields: &SmFields<'_>,
 ) -> Result<NewMessage, CommandStatus> {
-    let router = &services.config.router;
-    let account = account_of(&services.router.snapshot(), profile.name, fields).and_then(|name| services.account(name));
+    let live = services.live();
+    let router = &live.config.router;
+    let account = account_of(&services.router.snapshot(), profile.name, fields).and_then(|name| live.account(name));
     let (outbox, lifetime) = match (account, router.mo_no_route) {
         (Some(account), _) => (Outbox::Account(account.name), account.config.receipt_lifetime),
         (None, MoNoRoute::Refuse) => return Err(CommandStatus::ESME_RX_R_APPN),

@@ -2,8 +2,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | [`link`] | the actor that keeps one link up |
-//! | [`keeper`] | starts and stops links: as many as are to run on this node |
+//! | [`keeper`] | starts and stops links: as many as are to run on this node; told what people say |
+//! | [`link`], [`link_status`] | the actor that keeps one link up; how it is, for whoever asks |
 //! | [`session`] | the actor of one connection |
 //! | [`bound_links`] | which links are bound: peers are told of them |
 //! | [`pace`] | how many messages a second all links to an operator may send from here |
@@ -21,6 +21,7 @@ pub mod deliver;
 pub mod held_parts;
 pub mod keeper;
 pub mod link;
+pub mod link_status;
 pub mod pace;
 pub mod profile;
 pub mod reconnect;

@@ -32,6 +32,7 @@ use super::deliver::{self, Delivered};
 use super::held_parts::{HeldParts, Step};
 use super::keeper::Cut;
 use super::link::{OperatorLink, SessionEnded};
+use super::link_status::{LinkState, LinkStatus};
 use super::profile::Profile;
 use super::submit;
 use crate::attempt::{Attempt, unsent};
@@ -49,6 +50,7 @@ pub struct OperatorSession {
     profile: Arc<Profile>,
     kind: BindKind,
     link: Addr<OperatorLink>,
+    status: Arc<LinkStatus>,
     holder: Holder,
     wire: Wire<Attempt>,
     puller: Puller,
@@ -79,13 +81,14 @@ impl OperatorSession {
         services: Arc<Services>,
         profile: Arc<Profile>,
         kind: BindKind,
+        status: Arc<LinkStatus>,
         link: Addr<OperatorLink>,
         socket: Socket,
         peer: SocketAddr,
     ) -> Result<Addr<Self>, SendError> {
         let now = Instant::now();
         let config = &services.config;
-        let mut options = config.session_options(Role::Esme);
+        let mut options = services.live().config.session_options(Role::Esme);
         options.window_size_max = profile.config.window as usize;
         let (joins, parts_max) = (profile.config.mo_long_messages == MoLongMessages::Payload, options.requests_max / 2);
         let mut session = Session::new(options, now);
@@ -106,6 +109,7 @@ impl OperatorSession {
             profile,
             kind,
             link,
+            status,
             bound_at: None,
             utc: Timestamp::default(),
             answered: None,
@@ -129,6 +133,7 @@ impl OperatorSession {
             Event::Bound { interface_version } => self.bound(interface_version, ctx),
             Event::BindRefused(status) => {
                 tracing::warn!(event = "link.bind", link = %self.profile.name, status = status.name(), "the operator refused our bind");
+                self.status.failed(format!("our bind was refused: {}", status.name()));
             }
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, &pdu),
             Event::Response { mark, status, pdu } => {
@@ -158,6 +163,7 @@ impl OperatorSession {
         self.bound_at = Some(Instant::now());
         tracing::info!(event = "link.bind", link = %self.profile.name, bind = ?self.kind, peer = %self.wire.peer, interface_version, status = "ESME_ROK");
         self.metrics.bound(true);
+        self.status.enter(LinkState::Bound);
         if !self.pulls() {
             return;
         }
@@ -263,6 +269,9 @@ impl OperatorSession {
             tracing::info!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason);
         } else {
             tracing::warn!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason, outstanding = lost.len(), "the link is lost");
+            if self.bound_at.is_some() {
+                self.status.failed(format!("the link was lost: {reason:?}"));
+            }
         }
         self.metrics.closed(reason);
         let was_bound = self.bound_at.is_some();
@@ -389,6 +398,7 @@ impl Edge for OperatorSession {
         let window = self.profile.config.window;
         let room = u32::try_from(self.wire.session.window_room()).unwrap_or(u32::MAX);
         self.metrics.count(&mut self.wire.session, window.saturating_sub(room), window);
+        self.status.window_used(window.saturating_sub(room));
         deadline
     }
 
@@ -508,6 +518,36 @@ impl Handler<Drain> for OperatorSession {
         if let Some(recall) = self.puller.stop() {
             self.pull_next(recall, ctx);
         }
+    }
+}
+
+/// To a session: the operator is configured otherwise, in a way that an open bind can follow.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct Reprofile(pub Arc<Profile>);
+
+impl Handler<Reprofile> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, Reprofile(profile): Reprofile, _: &mut Context<Self>) {
+        if self.bound_at.is_some() && self.pulls() && self.wire.session.state() != SessionState::Closed {
+            self.profile.pace.link_changed(false);
+            profile.pace.link_changed(true);
+        }
+        self.profile = profile;
+    }
+}
+
+/// To a session: close the connection as it is.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct HangUp;
+
+impl Handler<HangUp> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, _: HangUp, _: &mut Context<Self>) {
+        self.wire.session.handle_disconnect();
     }
 }
 

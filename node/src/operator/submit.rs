@@ -18,6 +18,7 @@ use super::profile::Profile;
 use super::shape::natural;
 use crate::alerts::{Wish, subscriber};
 use crate::attempt::Attempt;
+use crate::live::Live;
 use crate::services::Services;
 
 /// The bits of registered_delivery that are not about the final state: SME acknowledgements and intermediate
@@ -48,8 +49,9 @@ pub fn submit(
         }
         Some(_) | None => fields.destination,
     };
+    let live = services.live();
     let source = match delivery.origin {
-        Origin::Account(name) if fields.source.is_empty() => default_source(services, name),
+        Origin::Account(name) if fields.source.is_empty() => default_source(&live, name),
         Origin::Account(_) | Origin::Operator(_) => fields.source,
     };
     let datagram = EsmClass(fields.esm_class).mode() == MessagingMode::Datagram;
@@ -71,7 +73,7 @@ pub fn submit(
         replace_if_present: 0,
         ..fields
     };
-    let from = alphabet_of(services, profile, delivery.origin);
+    let from = alphabet_of(&live, profile, delivery.origin);
     let next = next_operator(services, profile, delivery.origin, &fields);
     let attempt = Attempt { receipt_asked, next, ..Attempt::new(delivery, now) };
     profile.shape.apply(&message, from, |message, tlvs| session.send_sm(now, message, tlvs, attempt).map(drop))
@@ -90,16 +92,16 @@ fn next_operator(services: &Services, profile: &Profile, origin: Origin, fields:
 
 /// What data_coding 0 means to whoever brought the message. Of an account that is not configured any more nothing is
 /// known: its messages go as they are.
-fn alphabet_of(services: &Services, profile: &Profile, origin: Origin) -> DefaultAlphabet {
+fn alphabet_of(live: &Live, profile: &Profile, origin: Origin) -> DefaultAlphabet {
     let account = match origin {
-        Origin::Account(name) => services.account(name),
+        Origin::Account(name) => live.account(name),
         Origin::Operator(_) => None,
     };
     account.map_or(profile.config.alphabet, |account| account.config.alphabet).into()
 }
 
-fn default_source(services: &Services, account: smsc_store::Name) -> Address<'_> {
-    let source = services.account(account).map_or("", |account| account.config.source_default.as_str()).as_bytes();
+fn default_source(live: &Live, account: Name) -> Address<'_> {
+    let source = live.account(account).map_or("", |account| account.config.source_default.as_str()).as_bytes();
     natural(source)
 }
 

@@ -1,4 +1,4 @@
-//! Serves `/metrics` and the health of the node.
+//! Serves `/metrics`, the health of the node, and what else is given to it: the API.
 //!
 //! On a thread and a runtime of its own: a scrape never takes time from sessions, and a probe is answered while they
 //! are busy. Who opens connections and says nothing, or reads nothing, is dropped: the places are soon free again.
@@ -9,11 +9,11 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_io_timeout::TimeoutStream;
 
 use super::health::{NodeState, Probe};
+use crate::api::auth::Peer;
 
 /// How often histograms are drained: what they took in the meantime lies in memory.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -65,7 +66,12 @@ pub struct HttpServer {
 
 impl HttpServer {
     /// Listens and serves. Called on a runtime, it also watches that this runtime moves.
-    pub fn start(address: SocketAddr, metrics: PrometheusHandle, state: NodeState) -> Result<Self, HttpError> {
+    pub fn start(
+        address: SocketAddr,
+        metrics: PrometheusHandle,
+        state: NodeState,
+        more: Router,
+    ) -> Result<Self, HttpError> {
         let listen = |error| HttpError::Listen { address, error };
         let listener = TcpListener::bind(address).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -75,7 +81,8 @@ impl HttpServer {
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::channel();
         let serve = move || {
-            runtime.block_on(serve(listener, metrics, state, stopped));
+            let routes = routes(metrics.clone(), state).merge(more);
+            runtime.block_on(serve(listener, metrics, routes, stopped));
             // Whoever waits has given up if this cannot be sent.
             let _ = end.send(());
         };
@@ -98,17 +105,16 @@ impl HttpServer {
     }
 }
 
-async fn serve(listener: TcpListener, metrics: PrometheusHandle, state: NodeState, stopped: oneshot::Receiver<()>) {
-    let upkeep = metrics.clone();
+async fn serve(listener: TcpListener, metrics: PrometheusHandle, routes: Router, stopped: oneshot::Receiver<()>) {
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(UPKEEP_EVERY);
         loop {
             interval.tick().await;
-            upkeep.run_upkeep();
+            metrics.run_upkeep();
         }
     });
     match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => serve_connections(listener, routes(metrics, state), stopped).await,
+        Ok(listener) => serve_connections(listener, routes, stopped).await,
         Err(error) => {
             tracing::error!(event = "http.failed", %error, "metrics and health are not served");
         }
@@ -122,13 +128,13 @@ async fn serve_connections(listener: tokio::net::TcpListener, routes: Router, mu
     let open = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             _ = &mut stopped => break,
         };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL_MAX));
-        let service = TowerToHyperService::new(routes.clone());
+        let service = TowerToHyperService::new(routes.clone().layer(Extension(Peer(peer))));
         let connection = open.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {
             let _place = place;
@@ -141,11 +147,14 @@ async fn serve_connections(listener: tokio::net::TcpListener, routes: Router, mu
 }
 
 /// The next connection, and its place.
-async fn accept(listener: &tokio::net::TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return std::future::pending().await };
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, peer)) => return (stream, peer, place),
             Err(error) => {
                 tracing::warn!(event = "http.accept", %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -213,7 +222,7 @@ mod tests {
         let recorder = metrics::install(1_000);
         let state = NodeState::default();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = HttpServer::start(anywhere, recorder, state.clone()).expect("a free port");
+        let server = HttpServer::start(anywhere, recorder, state.clone(), Router::new()).expect("a free port");
         (server, state)
     }
 
@@ -263,8 +272,8 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_an_error_that_names_it() {
         let (server, state) = start();
-        let error =
-            HttpServer::start(server.address(), metrics::install(1_000), state).err().expect("the port is taken");
+        let second = HttpServer::start(server.address(), metrics::install(1_000), state, Router::new());
+        let error = second.err().expect("the port is taken");
         assert!(error.to_string().starts_with(&format!("http.address {}: cannot listen", server.address())), "{error}");
         server.stop();
     }

@@ -5,43 +5,69 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{self as lines, FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
+use super::live_events::LiveEvents;
 use crate::config::{LogFormat, LogLevel, Telemetry};
 
 /// Whether numbers are masked: one answer for the whole process, so that no call site can forget to ask.
 static MASKED: AtomicBool = AtomicBool::new(true);
+
+/// What was done over the API is written whatever the level says.
+pub const AUDIT: &str = "audit";
+
+/// Sets the level of what is written.
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// From now on events of this process are written as the configuration says. The first call decides.
 ///
 /// Must come after the configuration was read and before anything is logged.
 pub fn install(telemetry: &Telemetry, node: &str) {
     MASKED.store(telemetry.mask_numbers, Ordering::Relaxed);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(telemetry.log_level)).with_writer(io::stdout);
-    let installed = match telemetry.log_format {
-        LogFormat::Json => builder.event_format(JsonLine { node: node.into() }).try_init(),
-        LogFormat::Text => builder.with_target(false).with_ansi(io::stdout().is_terminal()).compact().try_init(),
+    let (filter, handle) = reload::Layer::new(filter(telemetry.log_level));
+    let layer = lines::layer().with_writer(io::stdout);
+    let written: Box<dyn Layer<Registry> + Send + Sync> = match telemetry.log_format {
+        LogFormat::Json => layer.event_format(JsonLine { node: node.into() }).with_filter(filter).boxed(),
+        LogFormat::Text => {
+            layer.with_target(false).with_ansi(io::stdout().is_terminal()).compact().with_filter(filter).boxed()
+        }
     };
-    if installed.is_err() {
+    let watched = LiveEvents.with_filter(LevelFilter::INFO);
+    if tracing_subscriber::registry().with(written).with(watched).try_init().is_err() {
         tracing::debug!(event = "log.kept", "logging was set up before: its first settings stay");
+    } else {
+        // The first call decides, so nothing is there yet.
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// From now on events of that level and above are written.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only when logging has ended.
+        let _ = handle.reload(filter(level));
     }
 }
 
 /// What is below information is ours only: a line for every HTTP/2 frame between nodes helps nobody.
-fn filter(log_level: LogLevel) -> EnvFilter {
-    let quiet = ["h2", "hyper", "hyper_util", "tonic", "tower", "rustls"];
+fn filter(log_level: LogLevel) -> Targets {
+    const QUIET: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "rustls"];
     let most = level(log_level).min(LevelFilter::INFO);
-    let directives = quiet.iter().filter_map(|library| format!("{library}={most}").parse().ok());
-    directives.fold(EnvFilter::default().add_directive(level(log_level).into()), EnvFilter::add_directive)
+    let quiet = Targets::new().with_default(level(log_level)).with_targets(QUIET.map(|library| (library, most)));
+    quiet.with_target(AUDIT, LevelFilter::INFO)
 }
 
 const fn level(level: LogLevel) -> LevelFilter {
@@ -111,7 +137,7 @@ where
     }
 }
 
-const fn level_name(level: Level) -> &'static str {
+pub(super) const fn level_name(level: Level) -> &'static str {
     match level {
         Level::ERROR => "error",
         Level::WARN => "warn",
@@ -123,9 +149,11 @@ const fn level_name(level: Level) -> &'static str {
 
 /// The fields of one event. Keys of the line's own are not given twice.
 #[derive(Default)]
-struct Fields {
-    name: Option<Value>,
-    rest: Vec<(String, Value)>,
+pub(super) struct Fields {
+    /// What `event` says.
+    pub(super) name: Option<Value>,
+    /// All others.
+    pub(super) rest: Vec<(String, Value)>,
 }
 
 impl Fields {

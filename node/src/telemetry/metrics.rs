@@ -35,6 +35,18 @@ enum Kind {
 /// Name, kind and meaning of every metric of this crate.
 const DECLARED: &[(&str, Kind, &str)] = &[
     ("smsc_build_info", Kind::Gauge, "Always 1; the labels say what runs."),
+    (
+        "smsc_config_last_reload_successful",
+        Kind::Gauge,
+        "1 if the configuration files could be used when they were read last.",
+    ),
+    (
+        "smsc_config_last_reload_success_timestamp_seconds",
+        Kind::Gauge,
+        "When the configuration files were read last with success, in seconds since 1970.",
+    ),
+    ("smsc_config_overrides", Kind::Gauge, "Routes, accounts and operators that were changed on top of the file."),
+    ("smsc_api_requests_total", Kind::Counter, "Requests to the API, by endpoint and status."),
     ("smsc_node_state", Kind::Gauge, "1 for the state that the node is in."),
     ("smsc_connections", Kind::Gauge, "Open connections of ESMEs, bound or not."),
     ("smsc_connections_accepted_total", Kind::Counter, "Connections of ESMEs that were accepted."),

@@ -3,11 +3,13 @@
 //! | file | does |
 //! |---|---|
 //! | [`logging`] | one line per event, numbers masked |
+//! | [`live_events`] | the same events for who watches the node over the API |
 //! | [`metrics`] | declares the node's metrics; handles that count per batch |
 //! | [`health`] | the node's state, for probes and people |
 //! | [`http`] | serves metrics and health on a thread of its own |
 
 pub mod health;
 pub mod http;
+pub mod live_events;
 pub mod logging;
 pub mod metrics;

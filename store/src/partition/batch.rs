@@ -41,6 +41,7 @@ pub(super) enum Answer {
     Found(Recipient<Found>, Found),
     Cancelled(Recipient<Cancelled>, Cancelled),
     Replaced(Recipient<Replaced>, Replaced),
+    Searched(Recipient<SearchStep>, SearchStep),
 }
 
 impl Answer {
@@ -57,6 +58,7 @@ impl Answer {
             Self::Found(to, answer) => to.do_send(answer),
             Self::Cancelled(to, answer) => to.do_send(answer),
             Self::Replaced(to, answer) => to.do_send(answer),
+            Self::Searched(to, answer) => to.do_send(answer),
         }
     }
 }

@@ -18,7 +18,7 @@ impl Partition {
         batch.answers.push(Answer::Found(reply, Found { tag, deliveries, reached: true }));
     }
 
-    fn status(&self, slot: u64) -> Option<DeliveryStatus> {
+    pub(super) fn status(&self, slot: u64) -> Option<DeliveryStatus> {
         let delivery = self.slab.get(slot)?;
         Some(DeliveryStatus {
             message_id: self.ids.id(delivery.tick),

@@ -33,6 +33,7 @@ mod replace;
 mod replacements;
 mod replay;
 mod reroute;
+mod search;
 pub(crate) mod slab;
 mod stats;
 mod timers;
@@ -93,6 +94,8 @@ pub enum Command {
     ReadBack(ReadBack),
     Cancel(Cancel),
     Replace(Replace),
+    Search(Search),
+    SetRules(SetRules),
 }
 
 /// Receipts that match nothing and are kept, at most: some 100 MB. Beyond it operators are told to try again.
@@ -255,6 +258,8 @@ impl Partition {
             Command::ReadBack(read_back) => self.read_back(read_back),
             Command::Cancel(cancel) => self.cancel(now, cancel, batch),
             Command::Replace(replace) => self.replace(now, replace, batch),
+            Command::Search(search) => self.search(search, batch),
+            Command::SetRules(SetRules { outbox, rules }) => self.outboxes.set_rules(outbox, rules),
         }
     }
 

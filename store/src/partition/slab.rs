@@ -234,6 +234,11 @@ impl Slab {
         numbers
     }
 
+    /// Chunks that begin before this (lowest tick, chunk), newest first, each with its lowest tick.
+    pub(crate) fn chunks_before(&self, place: (u64, u64)) -> impl Iterator<Item = (u64, u64)> {
+        self.by_tick.range(..place).rev().copied()
+    }
+
     /// The slots of a message's deliveries.
     pub(crate) fn with_tick(&self, tick: u64) -> Vec<u64> {
         let mut slots = Vec::new();

@@ -7,6 +7,7 @@
 //! | [`node_smpp`] | smpp, JavaScript |
 //! | [`net_smpp`] | Net::SMPP, Perl |
 //! | [`kannel`] | Kannel, a gateway of its own |
+//! | [`schemathesis`] | schemathesis, Python: the HTTP API by its own document |
 //!
 //! Each is a script in `tests/foreign` that prints a line for each promise it has looked at. `tests/run` installs what
 //! they need and says where it is; without it these tests are ignored by name, never passed in silence.
@@ -15,5 +16,6 @@ mod aiosmpplib;
 mod kannel;
 mod net_smpp;
 mod node_smpp;
+mod schemathesis;
 mod smpplib;
 mod stage;

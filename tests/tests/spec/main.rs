@@ -106,11 +106,23 @@ mod placement;
 // What a configuration may say.
 mod configuration;
 
+// Changes while it runs: files that are read again.
+mod reload;
+
+// Changes while it runs: routes, accounts and operators on top of the file.
+mod overrides;
+
 // How a node goes.
 mod shutdown;
 
 // What an engineer sees.
 mod metrics;
+
+// What operations people ask and do, over HTTP.
+mod api;
+
+// The same from the shell.
+mod ctl;
 
 // The commands, as a user runs them.
 mod commands;

@@ -48,6 +48,7 @@ pub(super) struct Inbox {
     pub(super) found: Vec<Found>,
     pub(super) cancelled: Vec<Cancelled>,
     pub(super) replaced: Vec<Replaced>,
+    pub(super) searched: Vec<SearchStep>,
     pub(super) rings: Vec<Outbox>,
 }
 
@@ -78,6 +79,7 @@ collect! {
     Found: |inbox, it| inbox.found.push(it);
     Cancelled: |inbox, it| inbox.cancelled.push(it);
     Replaced: |inbox, it| inbox.replaced.push(it);
+    SearchStep: |inbox, it| inbox.searched.push(it);
     Ring: |inbox, it| inbox.rings.push(it.outbox);
 }
 
@@ -372,6 +374,11 @@ impl Node {
     pub(super) fn find_by(&mut self, message: MessageRef) -> Vec<DeliveryStatus> {
         self.apply(Command::Find(Find { tag: 1, message, reply: self.to() }));
         self.inbox().found.remove(0).deliveries
+    }
+
+    pub(super) fn search(&mut self, what: Searching) -> SearchStep {
+        self.apply(Command::Search(Search { tag: 1, what, reply: self.to() }));
+        self.inbox().searched.remove(0)
     }
 
     /// The account cancels, in as many steps as it takes: how many deliveries were ended.

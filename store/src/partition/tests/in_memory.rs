@@ -38,3 +38,5 @@ mod rerouting;
 mod retention;
 #[path = "rings.rs"]
 mod rings;
+#[path = "searching.rs"]
+mod searching;

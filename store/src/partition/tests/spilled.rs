@@ -38,5 +38,7 @@ mod rerouting;
 mod retention;
 #[path = "rings.rs"]
 mod rings;
+#[path = "searching.rs"]
+mod searching;
 #[path = "spilling.rs"]
 mod spilling;

@@ -1,0 +1,198 @@
+//! The actor that asks the store on behalf of the API, and gathers what its partitions answer.
+//!
+//! Its mailbox holds at most [`OPEN_MAX`] questions, each with one answer per partition on its way; further ones are told
+//! to come later. It owns nothing: if it stops, questions go unanswered and time out.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use smsc_store::{
+    Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Name, Search, SearchStep, Searching, StoreHandle,
+};
+use tokio::sync::oneshot;
+
+/// Questions at a time.
+pub const OPEN_MAX: usize = 32;
+/// After so long a look through many messages ends with what it has found.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+/// After so long a partition that has not answered will not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// See the module.
+pub struct Inquiries {
+    store: StoreHandle,
+    next_tag: u32,
+    open: HashMap<u32, Open>,
+}
+
+struct Open {
+    asked: Asked,
+    /// Partitions whose answer is still to come.
+    left: usize,
+    until: Instant,
+}
+
+enum Asked {
+    Look { what: Searching, limit: usize, found: Looked, done: oneshot::Sender<Looked> },
+    Cancel { account: Name, like: Fingerprint, what: Cancelling, count: u64, done: oneshot::Sender<u64> },
+}
+
+/// Looks for messages.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Looked, Unanswered>")]
+pub struct Look {
+    /// For which.
+    pub what: Searching,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// The deliveries, newest first.
+    pub deliveries: Vec<DeliveryDetail>,
+    /// Whether there may be more, older ones.
+    pub more: bool,
+}
+
+/// Cancels an account's messages. Answered with how many deliveries were ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, Unanswered>")]
+pub struct CancelMessages {
+    /// Whose.
+    pub account: Name,
+    /// What they must be like.
+    pub like: Fingerprint,
+    /// Which.
+    pub what: Cancelling,
+}
+
+/// No answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// There are as many questions as may be.
+    #[error("{OPEN_MAX} questions are being answered: ask again in a moment")]
+    Busy,
+    /// The store did not answer, or stops.
+    #[error("the store has not answered in time: ask again, or look at /healthz?verbose")]
+    TimedOut,
+}
+
+impl Inquiries {
+    /// Starts it on the current thread.
+    pub fn start_for(store: StoreHandle) -> Addr<Self> {
+        Self { store, next_tag: 1, open: HashMap::new() }.start()
+    }
+
+    fn open(&mut self, asked: Asked, ctx: &mut Context<Self>) -> Option<u32> {
+        if self.open.len() >= OPEN_MAX {
+            return None;
+        }
+        let tag = self.next_tag;
+        self.next_tag = self.next_tag.wrapping_add(1);
+        self.open.insert(tag, Open { asked, left: 0, until: Instant::now() + LOOK_MAX });
+        ctx.run_later(ANSWER_WITHIN, move |this, _| _ = this.open.remove(&tag));
+        Some(tag)
+    }
+
+    /// So many answers are awaited; none means that there is nothing to find.
+    fn expect(&mut self, tag: u32, left: usize) {
+        if let Some(open) = self.open.get_mut(&tag) {
+            open.left = left;
+        }
+        self.end_if_done(tag);
+    }
+
+    fn end_if_done(&mut self, tag: u32) {
+        if self.open.get(&tag).is_none_or(|open| open.left > 0) {
+            return;
+        }
+        // Whoever asked may have gone.
+        match self.open.remove(&tag).map(|open| open.asked) {
+            Some(Asked::Look { limit, mut found, done, .. }) => {
+                found.deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.status.message_id.tick()));
+                found.more |= found.deliveries.len() > limit;
+                found.deliveries.truncate(limit);
+                let _ = done.send(found);
+            }
+            Some(Asked::Cancel { count, done, .. }) => _ = done.send(count),
+            None => {}
+        }
+    }
+}
+
+impl Actor for Inquiries {
+    type Context = Context<Self>;
+}
+
+impl Handler<Look> for Inquiries {
+    type Result = ResponseFuture<Result<Looked, Unanswered>>;
+
+    fn handle(&mut self, Look { what, limit }: Look, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, answer) = oneshot::channel();
+        let asked = Asked::Look { what: what.clone(), limit, found: Looked::default(), done };
+        let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
+        let left = self.store.search(None, Search { tag, what, reply: ctx.address().recipient() });
+        self.expect(tag, left);
+        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut) })
+    }
+}
+
+impl Handler<SearchStep> for Inquiries {
+    type Result = ();
+
+    fn handle(&mut self, step: SearchStep, ctx: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&step.tag) else { return };
+        let Asked::Look { what, limit, found, .. } = &mut open.asked else { return };
+        let own = step.deliveries.len();
+        found.deliveries.extend(step.deliveries);
+        let wanted = own < *limit && found.deliveries.len() < 4 * *limit;
+        match (step.next, what.clone()) {
+            (Some(place), Searching::Destination { destination, from, until, limit, .. })
+                if wanted && Instant::now() < open.until =>
+            {
+                let what = Searching::Destination { destination, from, until, limit, after: Some(place) };
+                let search = Search { tag: step.tag, what, reply: ctx.address().recipient() };
+                if self.store.search(Some(step.partition), search) > 0 {
+                    return;
+                }
+            }
+            (Some(_), _) => found.more = true,
+            (None, _) => {}
+        }
+        open.left = open.left.saturating_sub(1);
+        self.end_if_done(step.tag);
+    }
+}
+
+impl Handler<CancelMessages> for Inquiries {
+    type Result = ResponseFuture<Result<u64, Unanswered>>;
+
+    fn handle(&mut self, cancel: CancelMessages, ctx: &mut Context<Self>) -> Self::Result {
+        let CancelMessages { account, like, what } = cancel;
+        let (done, answer) = oneshot::channel();
+        let asked = Asked::Cancel { account, like, what, count: 0, done };
+        let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
+        let left = self.store.cancel(Cancel { tag, account, like, what, reply: ctx.address().recipient() });
+        self.expect(tag, left);
+        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut) })
+    }
+}
+
+impl Handler<Cancelled> for Inquiries {
+    type Result = ();
+
+    fn handle(&mut self, cancelled: Cancelled, ctx: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&cancelled.tag) else { return };
+        let Asked::Cancel { account, like, what, count, .. } = &mut open.asked else { return };
+        *count += u64::from(cancelled.count);
+        open.left = open.left.saturating_sub(1);
+        if cancelled.more {
+            let (tag, reply) = (cancelled.tag, ctx.address().recipient());
+            open.left += self.store.cancel(Cancel { tag, account: *account, like: *like, what: *what, reply });
+        }
+        self.end_if_done(cancelled.tag);
+    }
+}

@@ -1,0 +1,137 @@
+//! `/api/v1`: what operations people ask of a node, and what they tell it to do. JSON, on the port of the metrics.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`endpoints`] | every path with its method and the role that it takes |
+//! | [`auth`] | who calls, and what he may do |
+//! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
+//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `config`, `events` | what is asked |
+//! | `changes` | routes, accounts and operators changed on top of the file |
+//! | `explain` | which way a message would take, and why |
+//! | [`inquiries`] | the actor that asks the store |
+//! | `audit` | who did what |
+//! | `openapi.json` | the same for programs; a test holds it to `endpoints` |
+//!
+//! Requests are bounded: 64 KiB of body, 30 s, so many questions to the store at a time, so many watchers of events.
+
+mod accounts;
+mod audit;
+pub mod auth;
+mod changes;
+mod config;
+pub mod endpoints;
+pub mod error;
+mod events;
+mod explain;
+pub mod input;
+pub mod inquiries;
+mod links;
+mod messages;
+mod queues;
+mod routes;
+mod sessions;
+mod status;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use actix::Addr;
+use axum::Router;
+use serde_json::Value;
+use smsc_proto::timestamp::Timestamp;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::operator::keeper::LinkKeeper;
+use crate::reload::{LiveConfig, Tokens};
+use crate::services::Services;
+use crate::telemetry::health::NodeState;
+
+use error::ApiError;
+use inquiries::Inquiries;
+
+/// Watchers of events at a time: each keeps a connection of those that probes need too.
+const WATCHERS_MAX: usize = 32;
+
+/// The API of one node. Cheap to share.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// What all handlers are given.
+pub struct Shared {
+    state: NodeState,
+    tokens: Tokens,
+    /// Nobody but this machine can connect, and there are no tokens: everybody may do everything.
+    open: bool,
+    address: SocketAddr,
+    node: OnceLock<Node>,
+    watchers: Arc<Semaphore>,
+    closing: watch::Sender<bool>,
+}
+
+/// The parts of a node that has started.
+pub struct Node {
+    /// Store, router, accounts, sessions.
+    pub services: Arc<Services>,
+    /// Links to operators.
+    pub links: Arc<LinkKeeper>,
+    /// The configuration in force.
+    pub config: Arc<LiveConfig>,
+    /// Asks the store.
+    pub inquiries: Addr<Inquiries>,
+    /// Has the node leave, as SIGTERM does.
+    pub stop: mpsc::Sender<()>,
+    /// When it was started.
+    pub started: SystemTime,
+}
+
+impl Api {
+    /// The API at that address, of a node that is starting. Without tokens it is open to whoever can connect, which
+    /// the check of the configuration allows on loopback only.
+    pub fn new(address: SocketAddr, state: NodeState, tokens: Tokens) -> Self {
+        Self(Arc::new(Shared {
+            state,
+            open: tokens.load().is_empty() && address.ip().is_loopback(),
+            tokens,
+            address,
+            node: OnceLock::new(),
+            watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            closing: watch::Sender::new(false),
+        }))
+    }
+
+    /// The node has started: questions are answered from now on.
+    pub fn serve(&self, node: Node) {
+        // There is one node in a process.
+        let _ = self.0.node.set(node);
+    }
+
+    /// Ends the streams of events, which would never end by themselves.
+    pub fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Everything below `/api`.
+    pub fn routes(&self) -> Router {
+        endpoints::router(&self.0)
+    }
+}
+
+impl Shared {
+    /// The node, once it has started.
+    fn node(&self) -> Result<&Node, ApiError> {
+        self.node.get().ok_or_else(|| ApiError::unavailable("the node is starting: its journal is being read"))
+    }
+}
+
+/// A moment as JSON has it: RFC 3339, UTC, milliseconds.
+fn time(moment: Timestamp) -> Value {
+    let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map_or(Value::Null, |time| format!("{time:.3}").into())
+}
+
+/// The same of the system's clock.
+fn system_time(moment: SystemTime) -> Value {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    time(Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+}

@@ -1,0 +1,130 @@
+//! Connections of ESMEs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smsc_proto::smpp::pdu::BindKind;
+use smsc_store::Holder;
+
+use super::auth::Caller;
+use super::error::{ApiError, json_body};
+use super::input::Params;
+use super::{Node, Shared, audit, time};
+use crate::esme::directory::SessionEntry;
+use crate::esme::session::Disconnect;
+
+/// How long a session may take to leave before its connection is closed.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    account: Option<String>,
+}
+
+/// GET sessions
+pub(super) async fn list(
+    State(api): State<Arc<Shared>>,
+    Params(query): Params<Query>,
+) -> Result<impl IntoResponse, ApiError> {
+    let node = api.node()?;
+    let account = query.account.as_deref().map(|system_id| account_of(node, "account", system_id)).transpose()?;
+    let sessions: Vec<Value> = node
+        .services
+        .directory
+        .list(account.map(|account| account.name))
+        .iter()
+        .map(|one| session(node, one))
+        .collect();
+    Ok(json_body(&json!({ "sessions": sessions })))
+}
+
+/// GET sessions/{id}
+pub(super) async fn show(
+    State(api): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let node = api.node()?;
+    let holder = holder(&id)?;
+    let all = node.services.directory.list(None);
+    let found = all.iter().find(|one| one.holder == holder).ok_or_else(|| gone(&id))?;
+    Ok(json_body(&session(node, found)))
+}
+
+/// POST sessions/{id}/disconnect
+pub(super) async fn disconnect(
+    State(api): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let node = api.node()?;
+    let holder = holder(&id)?;
+    let all = node.services.directory.list(None);
+    let found = all.iter().find(|one| one.holder == holder).ok_or_else(|| gone(&id))?;
+    let actor = node.services.directory.session(holder).ok_or_else(|| gone(&id))?;
+    let before = session(node, found);
+    actor.do_send(Disconnect { within: LEAVE_WITHIN });
+    let what = format!("session {id}");
+    audit::record(&caller, "session.disconnect", &what, &before, &Value::Null);
+    Ok(json_body(&json!({
+        "session": before,
+        "note": "it is unbound in order, and closed after 5 s whatever its peer does; it may bind again",
+    })))
+}
+
+fn session(node: &Node, entry: &SessionEntry) -> Value {
+    let activity = entry.connection.activity.snapshot();
+    let account = entry.account.and_then(|name| node.services.live_now().account(name).cloned());
+    json!({
+        "id": entry.holder.0.to_string(),
+        "node": node.services.config.node.name,
+        "account": entry.account.map(|name| name.as_str()),
+        "bind": entry.bound.map(|(kind, _)| bind_name(kind)),
+        "peer": entry.connection.peer.to_string(),
+        "tls": entry.connection.tls,
+        "connected": time(entry.connection.since),
+        "bound": entry.bound.map(|(_, since)| time(since)),
+        "last_activity": time(activity.last),
+        "submitted": activity.submitted,
+        "delivered": activity.delivered,
+        "window_used": activity.requests_unanswered,
+        "window": account.as_ref().map(|account| account.config.window_max),
+        "deliver_window_used": activity.deliveries_unanswered,
+        "deliver_window": account.map(|account| account.config.deliver_window),
+    })
+}
+
+/// A kind of bind as JSON has it.
+pub(super) const fn bind_name(kind: BindKind) -> &'static str {
+    match kind {
+        BindKind::Transmitter => "transmitter",
+        BindKind::Receiver => "receiver",
+        BindKind::Transceiver => "transceiver",
+    }
+}
+
+/// The account of that name, which a field of the request gave.
+pub(super) fn account_of(
+    node: &Node,
+    field: &str,
+    system_id: &str,
+) -> Result<Arc<crate::esme::account::Account>, ApiError> {
+    node.services.live().account_of(system_id.as_bytes()).cloned().ok_or_else(|| {
+        ApiError::field(field, format!("there is no account {system_id:?}: GET /api/v1/accounts lists them"))
+    })
+}
+
+fn holder(id: &str) -> Result<Holder, ApiError> {
+    id.parse()
+        .map(Holder)
+        .map_err(|_| ApiError::field("id", "expected the id of a session: GET /api/v1/sessions lists them"))
+}
+
+fn gone(id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no session {id} (any more): GET /api/v1/sessions lists them"))
+}
