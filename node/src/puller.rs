@@ -5,17 +5,25 @@
 //! room must not stand in each of them: a partition rings when its outbox goes from empty to due, and the holder answers
 //! with a pull for as much as its window has room. What is asked for counts against the window at once, so what is
 //! leased never exceeds it, however many partitions ring.
+//!
+//! A partition that has gone answers no more: what of the window was given to it is free again. What was sent of its
+//! leases is settled as late, whoever has it now, and is not counted any more.
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
 use smsc_proto::ids::PartitionId;
-use smsc_store::Rest;
+use smsc_store::{Lease, Rest};
 
 /// The window of one holder.
 #[derive(Debug)]
 pub struct Puller {
     window: u32,
-    in_use: u32,
+    /// What each partition has of the window.
+    in_use: SmallVec<[(PartitionId, u32); 1]>,
+    /// Of partitions that have gone, the newest lease that came from there.
+    gone: Vec<Lease>,
+    newest: SmallVec<[Lease; 1]>,
     ringing: VecDeque<PartitionId>,
     rest: Rest,
     /// Where room stands.
@@ -37,7 +45,15 @@ impl Puller {
     /// A holder that may have `window` deliveries leased at a time. [`Rest::Stands`] is for one that pulls from one
     /// partition alone.
     pub fn new(window: u32, rest: Rest) -> Self {
-        Self { window, in_use: 0, ringing: VecDeque::new(), rest, stands_at: None }
+        Self {
+            window,
+            in_use: SmallVec::new(),
+            gone: Vec::new(),
+            newest: SmallVec::new(),
+            ringing: VecDeque::new(),
+            rest,
+            stands_at: None,
+        }
     }
 
     /// Something is due there.
@@ -49,7 +65,7 @@ impl Puller {
 
     /// Room in the window.
     pub fn free(&self) -> u32 {
-        self.window.saturating_sub(self.in_use)
+        self.window.saturating_sub(self.in_use())
     }
 
     /// How much could be pulled now; zero when nothing rings.
@@ -64,7 +80,7 @@ impl Puller {
             return None;
         }
         let partition = self.ringing.pop_front()?;
-        self.in_use += room;
+        *self.share(partition) += room;
         if self.rest == Rest::Stands {
             self.stands_at = Some(partition);
         }
@@ -73,20 +89,55 @@ impl Puller {
 
     /// Deliveries came, for which `room` of what was asked for has ended. All of it means that there may be more.
     pub fn leased(&mut self, partition: PartitionId, room: u32, count: u32) {
-        self.in_use = self.in_use.saturating_sub(room - count.min(room));
+        let share = self.share(partition);
+        *share = share.saturating_sub(room - count.min(room));
         if count >= room && room > 0 {
             self.ring(partition);
         }
     }
 
-    /// So many leases have ended.
-    pub fn settled(&mut self, count: u32) {
-        self.in_use = self.in_use.saturating_sub(count);
+    /// So many leases of that partition have ended.
+    pub fn settled(&mut self, partition: PartitionId, count: u32) {
+        let share = self.share(partition);
+        *share = share.saturating_sub(count);
     }
 
     /// Leases held, room that stands, and pulls under way.
     pub fn in_use(&self) -> u32 {
-        self.in_use
+        self.in_use.iter().map(|(_, share)| share).sum()
+    }
+
+    fn share(&mut self, partition: PartitionId) -> &mut u32 {
+        let place = self.in_use.iter().position(|(of, _)| *of == partition);
+        let place = place.unwrap_or_else(|| {
+            self.in_use.push((partition, 0));
+            self.in_use.len() - 1
+        });
+        &mut self.in_use[place].1
+    }
+
+    /// One of the leases that came, so that those of a partition that goes can be told from those of its next life.
+    pub fn note(&mut self, lease: Lease) {
+        match self.newest.iter_mut().find(|newest| newest.partition == lease.partition) {
+            Some(newest) => *newest = lease,
+            None => self.newest.push(lease),
+        }
+    }
+
+    /// A partition has gone, or begins anew: nothing more comes of what was asked for there.
+    pub fn gone(&mut self, partition: PartitionId) {
+        *self.share(partition) = 0;
+        self.ringing.retain(|ringing| *ringing != partition);
+        self.stands_at = self.stands_at.filter(|stands_at| *stands_at != partition);
+        if let Some(place) = self.newest.iter().position(|newest| newest.partition == partition) {
+            self.gone.retain(|gone| gone.partition != partition);
+            self.gone.push(self.newest.swap_remove(place));
+        }
+    }
+
+    /// Whether the lease ended when its partition went: its outcome comes late.
+    pub fn is_of_the_past(&self, lease: Lease) -> bool {
+        self.gone.iter().any(|gone| gone.partition == lease.partition && lease.life() <= gone.life())
     }
 
     /// What becomes of room that is left.
@@ -155,7 +206,7 @@ mod tests {
         puller.next_pull(u32::MAX);
         puller.leased(partition(0), 2, 2);
         assert_eq!(puller.next_pull(u32::MAX), None);
-        puller.settled(1);
+        puller.settled(partition(0), 1);
         assert_eq!(puller.next_pull(u32::MAX), pull(0, 1));
     }
 
@@ -165,6 +216,21 @@ mod tests {
         puller.ring(partition(0));
         assert_eq!(puller.next_pull(3), pull(0, 3));
         assert_eq!(puller.in_use(), 3);
+    }
+
+    #[test]
+    fn what_a_partition_had_of_the_window_is_free_when_it_goes() {
+        let mut puller = Puller::new(10, Rest::Returns);
+        puller.ring(partition(0));
+        puller.next_pull(4);
+        let lease = |life: u32| Lease { partition: partition(0), slot: 1, number: life << 16 | 2 };
+        puller.leased(partition(0), 4, 2);
+        puller.note(lease(1));
+        puller.gone(partition(0));
+        assert_eq!((puller.in_use(), puller.wanted()), (0, 0));
+        assert!(puller.is_of_the_past(lease(1)) && !puller.is_of_the_past(lease(2)));
+        puller.ring(partition(0));
+        assert_eq!(puller.next_pull(u32::MAX), pull(0, 10), "it begins anew");
     }
 
     #[test]
@@ -207,7 +273,7 @@ mod tests {
         assert_eq!(puller.stop(), pull(0, 0));
         puller.leased(partition(0), 6, 0);
         assert_eq!(puller.in_use(), 4);
-        puller.settled(4);
+        puller.settled(partition(0), 4);
         assert_eq!(puller.in_use(), 0);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
-use smsc_store::{Name, Outbox, Reroute, Rerouted, StoreHandle};
+use smsc_store::{Gone, Holder, Name, Outbox, Reroute, Rerouted, StoreHandle};
 
 use crate::error::RouterError;
 use crate::handle::{RouterHandle, Tables};
@@ -19,6 +19,9 @@ use crate::metrics;
 use crate::mobile_originated::parked;
 use crate::rerouting::{self, Reason, Rounds, STEP_MAX, Step};
 
+/// Holders of leases are counted from 1.
+const WATCHER: Holder = Holder(0);
+
 /// See the module.
 pub struct Router {
     handle: RouterHandle,
@@ -26,6 +29,8 @@ pub struct Router {
     rounds: Rounds,
     /// Operators that are no longer configured and for which messages may wait.
     removed: Vec<Name>,
+    /// How many partitions there are now.
+    partitions: Box<dyn Fn() -> usize>,
     /// Asks all partitions for one step.
     reroute: Box<dyn Fn(Reroute)>,
     timer: Option<SpawnHandle>,
@@ -35,19 +40,23 @@ impl Router {
     /// Starts the router on the current arbiter. `removed`: operators of which the store may still hold messages, and
     /// that are not configured any more; what waits for them is re-routed at once.
     pub fn start(handle: RouterHandle, store: StoreHandle, removed: Vec<Name>) -> Addr<Router> {
-        let partitions = store.partitions().count();
-        Self::start_with(handle, partitions, removed, Box::new(move |reroute| store.reroute(reroute)))
+        let (counted, watched) = (store.clone(), store.clone());
+        let partitions = Box::new(move || counted.partitions().count());
+        let router = Self::start_with(handle, partitions, removed, Box::new(move |reroute| store.reroute(reroute)));
+        watched.watch(WATCHER, router.clone().recipient());
+        router
     }
 
     fn start_with(
         handle: RouterHandle,
-        partitions: usize,
+        partitions: Box<dyn Fn() -> usize>,
         removed: Vec<Name>,
         reroute: Box<dyn Fn(Reroute)>,
     ) -> Addr<Router> {
         metrics::describe();
         let links = LinkWatch::new(handle.snapshot().operators(), Instant::now());
-        Actor::start(Router { handle, links, rounds: Rounds::new(partitions), removed, reroute, timer: None })
+        let rounds = Rounds::new(partitions());
+        Actor::start(Router { handle, links, rounds, removed, partitions, reroute, timer: None })
     }
 
     fn begin(&mut self, from: Name, reason: Reason, ctx: &mut Context<Self>) {
@@ -166,6 +175,17 @@ impl Handler<LinksElsewhere> for Router {
         let LinksElsewhere { operator, links } = elsewhere;
         let is_back = self.links.record_elsewhere(operator, links as usize, Instant::now());
         self.links_changed(operator, is_back, ctx);
+    }
+}
+
+impl Handler<Gone> for Router {
+    type Result = ();
+
+    /// A partition has gone or come: its answers will not, and what waits in it has not been looked at.
+    fn handle(&mut self, _: Gone, ctx: &mut Context<Self>) {
+        self.rounds = Rounds::new((self.partitions)());
+        self.reroute_all(ctx);
+        self.reroute_parked(ctx);
     }
 }
 

@@ -3,8 +3,10 @@
 //! `Store` owns the threads of all partitions. Messages do not pass through it: sessions and links use the
 //! [`StoreHandle`] on their own threads. Its mailbox carries questions of the console and one [`CloseStore`]; if it is
 //! lost, the threads stop at once and what was acknowledged is found again at the next start.
+//!
+//! Partitions of the node's own are always here, and the node ends when one of them fails. Those in PostgreSQL come and
+//! go, which is the [`keeper`](crate::keeper)'s affair.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,27 +16,21 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use smsc_proto::ids::PartitionId;
 
 use crate::board::{Board, PartitionSnapshot};
-use crate::clock::Clock;
-use crate::commit::writer::Writer;
-use crate::commit::{self, Ended, Machinery};
+use crate::commit::Ended;
 use crate::error::StoreError;
-use crate::folder::{DataFolder, make_folder};
-use crate::free_space::{FreeSpace, FreeSpaceProbe, system_probe};
+use crate::folder::DataFolder;
+use crate::free_space::{FreeSpaceProbe, system_probe};
 use crate::handle::StoreHandle;
-use crate::journal::{Journal, JournalReader, NothingJournal, SledJournal};
+use crate::journal::Journal;
+use crate::journal::postgres::{PARTITIONS_FROM, PostgresOptions};
+use crate::keeper::Keeper;
 use crate::lanes::{Lanes, Stop};
 use crate::metrics::StoreMetrics;
-use crate::options::{JournalKind, OutboxRules, StoreOptions};
-use crate::partition::Partition;
-use crate::recovery;
+use crate::opening::Opener;
+use crate::options::{JournalKind, OutboxRules, PARTITIONS_MAX, StoreOptions};
 
-/// What of `store.memory_max` is for the journal's pages, within these bounds. sled's cache gets half of it, since sled
-/// keeps more than its cache may hold: at least a page in each of its 256 parts. With less than the least, it would read a
-/// page from the disk for each record that it appends to it.
-const PAGES_MIN: u64 = 8 << 20;
-const PAGES_MAX: u64 = 64 << 20;
-
-/// A partition can no longer keep messages. It has stopped answering; the node must exit and be started again.
+/// A partition of the node's own can no longer keep messages. It has stopped answering; the node must exit and be
+/// started again.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct StoreFailed {
@@ -108,7 +104,23 @@ impl Store {
     ) -> Result<(StoreHandle, StoreThreads), StoreError> {
         options.check()?;
         let folder = Arc::new(DataFolder::open(&options)?);
-        let accepting: Vec<_> = (0..options.partitions).filter_map(|k| partition_id(&options, k)).collect();
+        let opener = Opener::new(share_of(&options), parts, folder.clone());
+        match (options.journal, &options.postgres) {
+            (JournalKind::Postgres, Some(postgres)) => Self::open_kept(&options, postgres, opener, failed),
+            (JournalKind::Sled | JournalKind::Nothing | JournalKind::Postgres, _) => {
+                Self::open_own(&options, &folder, opener, failed)
+            }
+        }
+    }
+
+    /// The partitions of this node's own, which are always here.
+    fn open_own(
+        options: &StoreOptions,
+        folder: &Arc<DataFolder>,
+        opener: Opener,
+        failed: Recipient<StoreFailed>,
+    ) -> Result<(StoreHandle, StoreThreads), StoreError> {
+        let accepting: Vec<_> = (0..options.partitions).filter_map(|k| partition_id(options, k)).collect();
         let mut all = folder.partitions(options.node_number)?;
         let drained = all.iter().filter(|id| !accepting.contains(id)).count();
         if drained > 0 {
@@ -118,39 +130,44 @@ impl Store {
         all.sort_unstable();
         all.dedup();
 
-        let share = share_of(&options);
         let opened: Vec<_> = thread::scope(|scope| {
-            let open = |id: &PartitionId| {
-                let (path, id) = (folder.partition(*id), *id);
-                let (share, parts) = (&share, &parts);
-                scope.spawn(move || open_partition(id, path, share, parts))
+            let opening: Vec<_> = all.iter().map(|id| scope.spawn(|| opener.open(*id))).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| Err(Opener::panicked(&*panic)))
             };
-            let opening: Vec<_> = all.iter().map(open).collect();
-            opening.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| Err(panicked(&*panic)))).collect()
+            opening.into_iter().map(join).collect()
         });
         let opened = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
 
-        let board = Arc::new(Board::new(&all, StoreMetrics::new()));
+        let board = Arc::new(Board::new(&all, true, StoreMetrics::new()));
         let (ended, results) = bounded(all.len());
         let mut lanes = Vec::new();
-        for (index, (id, partition, clock, writer, reader)) in opened.into_iter().enumerate() {
-            let way = Arc::new(Lanes::new());
+        for (index, opened) in opened.into_iter().enumerate() {
+            let (id, way) = (opened.id, Arc::new(Lanes::new()));
             lanes.push((id, way.clone()));
-            let machinery = Machinery {
-                name: id.number().to_string(),
-                partition,
-                clock,
-                writer,
-                reader,
-                lanes: way,
-                desk: board.desk(index),
-                metrics: board.metrics().partition(),
-            };
             let end = End { id, failed: failed.clone(), ended: ended.clone(), folder: folder.clone() };
-            commit::start(machinery, move |result| end.tell(result))?;
+            opened.start(&board, index, way, move |result| end.tell(result))?;
         }
         let handle = StoreHandle::new(lanes.clone(), &accepting, board);
-        Ok((handle, StoreThreads { lanes, results }))
+        Ok((handle, StoreThreads(Threads::Own { lanes, results })))
+    }
+
+    /// Partitions that other nodes may have as well, each at its time.
+    fn open_kept(
+        options: &StoreOptions,
+        postgres: &PostgresOptions,
+        opener: Opener,
+        failed: Recipient<StoreFailed>,
+    ) -> Result<(StoreHandle, StoreThreads), StoreError> {
+        let numbered = |count: u16| (0..count).filter_map(|k| PartitionId::new(PARTITIONS_FROM + k));
+        let all: Vec<_> = numbered(PARTITIONS_MAX).collect();
+        let homes: Vec<_> = numbered(options.partitions).collect();
+        let board = Arc::new(Board::new(&all, false, StoreMetrics::new()));
+        let handle = StoreHandle::moving(&homes, board.clone());
+        let first = homes[0];
+        let lost = move |error| failed.do_send(StoreFailed { partition: first, error: Arc::new(error) });
+        let keeper = Keeper::start(postgres, homes, opener, board, handle.clone(), lost)?;
+        Ok((handle, StoreThreads(Threads::Kept(keeper))))
     }
 
     /// The actor around an open store.
@@ -189,21 +206,27 @@ impl Handler<CloseStore> for Store {
 }
 
 /// The threads of all partitions. Dropping it stops them at once; [`close`](Self::close) stops them in order.
-pub struct StoreThreads {
-    lanes: Vec<(PartitionId, Arc<Lanes>)>,
-    results: Receiver<Ended>,
+pub struct StoreThreads(Threads);
+
+enum Threads {
+    Own { lanes: Vec<(PartitionId, Arc<Lanes>)>, results: Receiver<Ended> },
+    Kept(Keeper),
 }
 
 impl StoreThreads {
     /// Lets no more in, makes durable and answers what is queued, closes the journals. Blocks, at most so long.
     pub fn close(self, deadline: Duration) -> Result<(), StoreError> {
-        for (_, lanes) in &self.lanes {
+        let (lanes, results) = match &self.0 {
+            Threads::Own { lanes, results } => (lanes, results),
+            Threads::Kept(keeper) => return keeper.close(deadline),
+        };
+        for (_, lanes) in lanes {
             lanes.stop(Stop::Drained);
         }
         let until = Instant::now() + deadline;
         let mut first_error = Ok(());
-        for _ in &self.lanes {
-            let Ok(result) = self.results.recv_deadline(until) else {
+        for _ in lanes {
+            let Ok(result) = results.recv_deadline(until) else {
                 return first_error.and(Err(StoreError::StopTimedOut { seconds: deadline.as_secs() }));
             };
             first_error = first_error.and(result);
@@ -214,8 +237,11 @@ impl StoreThreads {
 
 impl Drop for StoreThreads {
     fn drop(&mut self) {
-        for (_, lanes) in &self.lanes {
-            lanes.stop(Stop::AtOnce);
+        // A keeper stops its partitions by itself.
+        if let Threads::Own { lanes, .. } = &self.0 {
+            for (_, lanes) in lanes {
+                lanes.stop(Stop::AtOnce);
+            }
         }
     }
 }
@@ -244,44 +270,8 @@ impl End {
     }
 }
 
-type Opened = (PartitionId, Partition, Clock, Writer, Option<Box<dyn JournalReader>>);
-
-fn open_partition(
-    id: PartitionId,
-    path: PathBuf,
-    options: &StoreOptions,
-    parts: &StoreParts,
-) -> Result<Opened, StoreError> {
-    let at_path = |source| StoreError::InPartition { folder: path.clone(), source: Box::new(source) };
-    let pages = (options.memory_max / 4).clamp(PAGES_MIN, PAGES_MAX);
-    let cache = (pages / 2).max(PAGES_MIN);
-    let (journal, watched): (Box<dyn Journal>, &Path) = match options.journal {
-        JournalKind::Nothing => (Box::new(NothingJournal), &options.data_dir),
-        JournalKind::Sled => {
-            make_folder(&path)?;
-            (Box::new(SledJournal::open(&path, options.durability, cache).map_err(at_path)?), &path)
-        }
-    };
-    let mut journal = (parts.around_journal)(id, journal);
-    let bodies = StoreOptions { memory_max: options.memory_max.saturating_sub(pages), ..options.clone() };
-    let mut partition = Partition::new(id, &bodies);
-    let reader = journal.reader();
-    if reader.is_none() {
-        partition.keep_all_bodies();
-    }
-    let replayed = recovery::replay(&path, &mut *journal, &mut partition).map_err(at_path)?;
-    let mut clock = Clock::starting_at(replayed.newest);
-    partition.recovered(clock.now());
-    let space = FreeSpace::new(watched.to_owned(), parts.free_space.clone(), options.disk_free_min);
-    Ok((id, partition, clock, Writer::new(journal, space), reader))
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> StoreError {
-    StoreError::Panicked { thread: "the start of a partition".into(), what: crate::error::panic_text(panic) }
-}
-
 fn partition_id(options: &StoreOptions, k: u16) -> Option<PartitionId> {
-    PartitionId::new(options.node_number * crate::options::PARTITIONS_MAX + k)
+    PartitionId::new(options.node_number * PARTITIONS_MAX + k)
 }
 
 /// What one partition may use of what the node may use.

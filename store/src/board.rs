@@ -30,6 +30,10 @@ pub struct PartitionSnapshot {
     pub due_lag: Duration,
     /// Octets of its journal on the disk.
     pub journal_size: u64,
+    /// How long the append that is under way has taken, where the journal is on other machines.
+    pub append_age: Duration,
+    /// For how long the partition is surely this node's, if that ends.
+    pub lease_left: Option<Duration>,
     /// Its messages and outboxes.
     pub stats: PartitionStats,
 }
@@ -41,13 +45,17 @@ pub(crate) struct Board {
 }
 
 struct Notice {
+    /// Whether the partition is on this node.
+    here: AtomicBool,
     writable: AtomicBool,
     snapshot: Mutex<Arc<PartitionSnapshot>>,
 }
 
 impl Board {
-    pub(crate) fn new(partitions: &[PartitionId], metrics: StoreMetrics) -> Self {
+    /// `here`: whether they are on this node from the beginning.
+    pub(crate) fn new(partitions: &[PartitionId], here: bool, metrics: StoreMetrics) -> Self {
         let notice = |partition: &PartitionId| Notice {
+            here: AtomicBool::new(here),
             writable: AtomicBool::new(true),
             snapshot: Mutex::new(Arc::new(PartitionSnapshot {
                 partition: *partition,
@@ -57,6 +65,8 @@ impl Board {
                 disk: None,
                 due_lag: Duration::ZERO,
                 journal_size: 0,
+                append_age: Duration::ZERO,
+                lease_left: None,
                 stats: PartitionStats::default(),
             })),
         };
@@ -66,7 +76,9 @@ impl Board {
     /// The place of one partition's thread.
     pub(crate) fn desk(self: &Arc<Self>, index: usize) -> Desk {
         let disk = Disk { low: false, space: None, size: 0 };
-        Desk { board: self.clone(), index, disk, due_lag: Duration::ZERO }
+        self.notices[index].writable.store(true, Ordering::Relaxed);
+        let (append_age, lease_left) = (Duration::ZERO, None);
+        Desk { board: self.clone(), index, disk, due_lag: Duration::ZERO, append_age, lease_left }
     }
 
     pub(crate) const fn metrics(&self) -> &StoreMetrics {
@@ -74,11 +86,22 @@ impl Board {
     }
 
     pub(crate) fn snapshots(&self) -> Vec<Arc<PartitionSnapshot>> {
-        self.notices.iter().map(|notice| notice.lock().clone()).collect()
+        self.here().map(|notice| notice.lock().clone()).collect()
     }
 
     pub(crate) fn is_writable(&self) -> bool {
-        self.notices.iter().all(|notice| notice.writable.load(Ordering::Relaxed))
+        let mut here = self.here().peekable();
+        here.peek().is_some() && here.all(|notice| notice.writable.load(Ordering::Relaxed))
+    }
+
+    /// A partition has come to this node, or left it.
+    pub(crate) fn set_here(&self, index: usize, here: bool) {
+        self.notices[index].here.store(here, Ordering::Relaxed);
+        self.metrics.publish(&self.snapshots());
+    }
+
+    fn here(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.iter().filter(|notice| notice.here.load(Ordering::Relaxed))
     }
 }
 
@@ -94,6 +117,8 @@ pub(crate) struct Desk {
     index: usize,
     disk: Disk,
     due_lag: Duration,
+    append_age: Duration,
+    lease_left: Option<Duration>,
 }
 
 impl Desk {
@@ -101,6 +126,12 @@ impl Desk {
     pub(crate) fn see(&mut self, disk: Disk) {
         self.disk = disk;
         self.notice().writable.store(!disk.low, Ordering::Relaxed);
+    }
+
+    /// How the journal on other machines gets on.
+    pub(crate) fn see_journal(&mut self, append_age: Duration, lease_left: Duration, stalled: bool) {
+        (self.append_age, self.lease_left) = (append_age, Some(lease_left));
+        self.notice().writable.store(!self.disk.low && !stalled, Ordering::Relaxed);
     }
 
     /// Something was due so long ago.
@@ -120,6 +151,8 @@ impl Desk {
             disk: space,
             due_lag: std::mem::take(&mut self.due_lag),
             journal_size: size,
+            append_age: self.append_age,
+            lease_left: self.lease_left,
             stats: partition.stats(now),
         };
         *self.notice().lock() = Arc::new(snapshot);

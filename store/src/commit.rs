@@ -13,10 +13,13 @@
 //! Bodies that are not in memory are read by a third thread ([`reader`]), which neither of the two ever waits for.
 //!
 //! An answer leaves in [`Partition::release`], which is called in one place, after the append of its batch came back
-//! without an error. An append error is final: nothing is retried and nothing is answered any more, the node is told and
-//! exits, and a restart replays what the disk really holds.
+//! without an error. An append error is final: nothing is retried and nothing is answered any more, and only a replay can
+//! go on: with an embedded journal that is the next start of the node, elsewhere the partition is adopted again.
+//!
+//! Of a journal on other machines ([`remote`]) the journal thread also looks after the lease, and makes every append.
 
 mod reader;
+mod remote;
 pub(crate) mod writer;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -25,17 +28,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smsc_proto::timestamp::Timestamp;
 
 use crate::board::Desk;
 use crate::clock::Clock;
 use crate::commit::reader::Reads;
+use crate::commit::remote::{Flow, Remote};
 use crate::commit::writer::{Disk, Job, Writer};
 use crate::error::{StoreError, panic_text};
 use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
-use crate::messages::{RecordReceipts, Reroute, Settle};
+use crate::messages::{Accept, AcceptRefusal, Accepted, RecordReceipts, Reroute, Settle};
 use crate::metrics::PartitionMetrics;
 use crate::partition::{Batch, Command, Partition, Records};
 
@@ -63,6 +67,13 @@ const CLEAN_STEPS: usize = 4;
 
 /// How often the statistics are made anew, and the disk is looked at when nothing is written.
 const STATS_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a state thread looks how an append on other machines gets on.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long holders get to settle what they have when the partition is to leave in order, and how often we look.
+const RETIRE_MAX: Duration = Duration::from_secs(10);
+const RETIRE_LOOK: Duration = Duration::from_millis(20);
 
 /// How urgently a command rings: the messages that it is about.
 pub(crate) fn items_of(command: &Command) -> usize {
@@ -102,11 +113,14 @@ pub(crate) type Ended = Result<(), StoreError>;
 pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'static) -> Result<(), StoreError> {
     let Machinery { name, partition, clock, writer, reader, lanes, desk, metrics } = machinery;
     let reads = reader.map(|reader| Reads::start(&name, reader, lanes.clone())).transpose()?;
+    let remote = writer.lease().map(Remote::new);
+    let tended = remote.is_some();
     let writer = Arc::new(Mutex::new(writer));
     let (jobs, queue) = bounded(1);
     let (their_writer, their_lanes) = (writer.clone(), lanes.clone());
-    let journal =
-        spawn(format!("smsc-journal-{name}"), move |name| journal_thread(name, &queue, &their_writer, &their_lanes))?;
+    let journal = spawn(format!("smsc-journal-{name}"), move |name| {
+        journal_thread(name, &queue, &their_writer, &their_lanes, tended)
+    })?;
     let cleaning = if reads.is_some() { Cleaning::Possible } else { Cleaning::Impossible };
     let mut state = StateThread {
         partition,
@@ -129,13 +143,21 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
         metrics,
         disk_low: false,
         stats_due: Instant::now(),
+        remote,
+        retire_until: None,
     };
     spawn(format!("smsc-state-{name}"), move |name| {
         let result = guarded(name, || state.run());
         // Whatever the reason: nobody gets in any more, and who is in is not answered.
         state.lanes.stop(Stop::AtOnce);
         state.desk.close();
-        let StateThread { jobs, writer, reads, .. } = state;
+        let StateThread { jobs, writer, reads, remote, taken, .. } = state;
+        if let Some(remote) = &remote
+            && (result.is_err() || taken.stop == Some(Stop::AtOnce))
+        {
+            // Neither the journal thread nor the reader waits for the medium any more.
+            remote.lease.give_up();
+        }
         drop(jobs);
         let joined = journal.join().and(reads.map_or(Ok(()), Reads::stop));
         let result = result.and_then(|()| {
@@ -159,9 +181,32 @@ fn guarded(thread: &str, run: impl FnOnce() -> Ended) -> Ended {
     caught.unwrap_or_else(|panic| Err(StoreError::Panicked { thread: thread.into(), what: panic_text(&*panic) }))
 }
 
-fn journal_thread(name: &str, jobs: &Receiver<Job>, writer: &Mutex<Writer>, lanes: &Lanes) {
-    while let Ok(job) = jobs.recv() {
-        lanes.appended(run_job(name, writer, &job));
+/// `tended`: the journal has things to do beside appends.
+fn journal_thread(name: &str, jobs: &Receiver<Job>, writer: &Mutex<Writer>, lanes: &Lanes, mut tended: bool) {
+    let mut until = None;
+    loop {
+        if tended {
+            let tend = || lock(writer).tend();
+            let caught = panic::catch_unwind(AssertUnwindSafe(tend));
+            let panicked = |panic: Box<dyn std::any::Any + Send>| {
+                Err(StoreError::Panicked { thread: name.into(), what: panic_text(&*panic) })
+            };
+            until = caught.unwrap_or_else(panicked).unwrap_or_else(|error| {
+                lanes.failed(error);
+                None
+            });
+            // What is still handed over is in vain: the state thread ends.
+            tended = until.is_some();
+        }
+        let job = match until {
+            Some(until) => jobs.recv_deadline(until),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match job {
+            Ok(job) => lanes.appended(run_job(name, writer, &job)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -234,6 +279,10 @@ struct StateThread {
     metrics: PartitionMetrics,
     disk_low: bool,
     stats_due: Instant,
+    /// `None`: the journal is on this machine, and ours alone.
+    remote: Option<Remote>,
+    /// Until when leases may stay open, once the partition is to leave.
+    retire_until: Option<Instant>,
 }
 
 impl StateThread {
@@ -246,10 +295,14 @@ impl StateThread {
             if self.taken.stop == Some(Stop::AtOnce) {
                 return Ok(());
             }
+            if let Some(failure) = self.taken.failure.take() {
+                return Err(failure);
+            }
             if let Some(old) = self.taken.old.take() {
                 self.take_old(old?);
             }
             let now = self.clock.now();
+            self.look_at_journal(now);
             self.apply(now);
             if let Some(failure) = self.partition.take_failure() {
                 return Err(failure);
@@ -269,6 +322,50 @@ impl StateThread {
         }
     }
 
+    /// Whether messages may be handed out and taken now, by how the journal on other machines gets on.
+    fn look_at_journal(&mut self, now: Timestamp) {
+        let Some(remote) = &mut self.remote else { return };
+        let clock = Instant::now();
+        let retiring = self.taken.stop == Some(Stop::Retired);
+        self.partition.set_lending(now, remote.lease.is_held(clock) && !retiring);
+        if retiring {
+            let until = *self.retire_until.get_or_insert(clock + RETIRE_MAX);
+            if self.partition.leased() == 0 || clock >= until {
+                self.lanes.stop(Stop::Drained);
+            }
+        }
+        let (before, age) = (remote.look(clock), remote.age(clock));
+        let flow = remote.flow();
+        self.desk.see_journal(age, remote.lease.left(clock), flow == Flow::Stalled);
+        match (before, flow) {
+            (None, _) => {}
+            (Some(_), Flow::Slow) => tracing::warn!(partition = self.partition.id().number(), "an append takes long"),
+            (Some(_), Flow::Stalled) => {
+                tracing::error!(
+                    partition = self.partition.id().number(),
+                    "an append hangs: new messages are refused. PostgreSQL or its synchronous standby is gone"
+                );
+                self.lanes.shut(true);
+            }
+            (Some(before), Flow::Runs) => {
+                tracing::info!(partition = self.partition.id().number(), "appends get on again");
+                if before == Flow::Stalled {
+                    self.lanes.shut(false);
+                }
+            }
+        }
+        if flow == Flow::Stalled {
+            for (accept, room) in self.taken.second.drain(..) {
+                self.applied.add(room);
+                refuse(accept);
+            }
+        }
+    }
+
+    fn takes_new_messages(&self) -> bool {
+        self.remote.as_ref().is_none_or(|remote| remote.flow() == Flow::Runs)
+    }
+
     fn is_drained(&self) -> bool {
         self.taken.stop == Some(Stop::Drained)
             && self.taken.is_empty()
@@ -281,12 +378,17 @@ impl StateThread {
     fn sleep(&mut self) -> Sleep {
         if self.in_flight.is_some() {
             // The end of the append wakes us; timers can wait for it.
+            let waiting = if self.takes_new_messages() { self.taken.is_empty() } else { self.taken.first.is_empty() };
             let items = match &self.forming {
                 Some(forming) if !forming.has_room_in(FIRST) || !forming.has_room_in(SECOND) => usize::MAX,
-                _ if self.taken.is_empty() => PIPELINE_ITEMS,
+                _ if waiting => PIPELINE_ITEMS,
                 _ => 0,
             };
-            return Sleep { items, until: None };
+            let until = self.remote.as_ref().map(|_| Instant::now() + LOOK_EVERY);
+            return Sleep { items, until };
+        }
+        if self.taken.stop == Some(Stop::Retired) && self.taken.is_empty() && self.forming.is_none() {
+            return Sleep { items: 1, until: Some(Instant::now() + RETIRE_LOOK) };
         }
         if !self.taken.is_empty() || self.forming.is_some() || self.taken.stop.is_some() {
             return Sleep { items: 0, until: None };
@@ -309,7 +411,10 @@ impl StateThread {
                 self.partition.apply(now, command, self.disk_low, &mut forming.batch);
             }
         }
-        while let Some((accept, room)) = self.taken.second.pop_front_if(|_| has_room(self.forming.as_ref(), SECOND)) {
+        let takes = self.takes_new_messages();
+        while let Some((accept, room)) =
+            self.taken.second.pop_front_if(|_| takes && has_room(self.forming.as_ref(), SECOND))
+        {
             let forming = forming(&mut self.forming, &mut self.partition);
             forming.items[SECOND] += room.messages;
             forming.octets += room.octets;
@@ -351,6 +456,9 @@ impl StateThread {
     /// thread has work meanwhile.
     fn finish(&mut self, now: Timestamp, appended: Appended) -> Ended {
         let durable = self.in_flight.take().unwrap_or_default();
+        if let Some(remote) = &mut self.remote {
+            remote.ends();
+        }
         self.take_result(appended)?;
         if self.forming.as_ref().is_some_and(|forming| forming.items() > INLINE_ITEMS) {
             self.hand_over(now)?;
@@ -399,7 +507,7 @@ impl StateThread {
             self.release(now, batches);
             return Ok(());
         }
-        let inline = items <= INLINE_ITEMS && records.records.len() == 1;
+        let inline = self.remote.is_none() && items <= INLINE_ITEMS && records.records.len() == 1;
         let job = Job { records };
         if inline {
             let appended = run_job("the state thread", &self.writer, &job);
@@ -409,6 +517,9 @@ impl StateThread {
             return Ok(());
         }
         self.in_flight = Some(batches);
+        if let Some(remote) = &mut self.remote {
+            remote.begins(Instant::now());
+        }
         let gone = |_| StoreError::Panicked { thread: "the journal thread".into(), what: "it is gone".into() };
         self.jobs.send(job).map_err(gone)
     }
@@ -456,12 +567,22 @@ impl StateThread {
             return;
         }
         self.stats_due = clock + STATS_EVERY;
-        if self.in_flight.is_none() {
-            let disk = lock(&self.writer).look();
+        // While the journal thread looks after a lease, the disk can wait.
+        let disk = match self.in_flight {
+            None => self.writer.try_lock().ok().map(|mut writer| writer.look()),
+            Some(_) => None,
+        };
+        if let Some(disk) = disk {
             self.see(disk);
         }
         self.desk.publish(now, &self.partition);
     }
+}
+
+/// New messages that waited for an append, and can wait no longer.
+fn refuse(accept: Accept) {
+    let items = accept.items.iter().map(|message| (message.tag, Err(AcceptRefusal::JournalStalled))).collect();
+    accept.reply.do_send(Accepted { items });
 }
 
 fn has_room(forming: Option<&Forming>, lane: usize) -> bool {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use smsc_proto::ids::PartitionId;
 
 use crate::journal::RecordNumber;
+use crate::journal::postgres::PostgresError;
 use crate::options::JournalKind;
 
 /// Why the store cannot start, or cannot go on.
@@ -164,6 +165,10 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+
+    /// The journal in PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
 
     /// One partition's error, and where it is.
     #[error("{}: {source}", folder.display())]

@@ -1,7 +1,9 @@
 //! The way into the store for sessions, links and the router: on the caller's thread, without an actor in between.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix::Recipient;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use smallvec::SmallVec;
 use smsc_proto::ids::{MessageRef, PartitionId};
 
@@ -16,6 +18,9 @@ use crate::partition::Command;
 ///
 /// New messages go to the partitions of `store.partitions`. When that number was lowered, the partitions above it are
 /// still there for everything else, until they are empty.
+///
+/// Partitions in PostgreSQL come to this node and leave it: who is registered is registered with those that come, and
+/// who [watches](Self::watch) is told of those that go.
 #[derive(Clone)]
 pub struct StoreHandle {
     ways: Arc<Ways>,
@@ -23,10 +28,27 @@ pub struct StoreHandle {
 
 struct Ways {
     /// By the last four bits of the partition's number.
-    lanes: [Option<(PartitionId, Arc<Lanes>)>; PARTITIONS_MAX as usize],
-    /// Partitions that take new messages.
-    accepting: SmallVec<[PartitionId; 1]>,
+    slots: [ArcSwapOption<Way>; PARTITIONS_MAX as usize],
+    /// Partitions that take new messages, wherever they are.
+    homes: SmallVec<[PartitionId; 1]>,
+    /// Those of them that are on this node.
+    accepting: ArcSwap<SmallVec<[PartitionId; 1]>>,
+    /// `None`: partitions stay where they are.
+    holders: Option<Mutex<Holders>>,
     board: Arc<Board>,
+}
+
+/// The way into one partition.
+struct Way {
+    id: PartitionId,
+    lanes: Arc<Lanes>,
+}
+
+/// Who is to be registered with partitions that come, and told of those that go.
+#[derive(Default)]
+struct Holders {
+    registered: Vec<Register>,
+    watching: Vec<(Holder, Recipient<Gone>)>,
 }
 
 /// The hash of an address's digits by which partitions are chosen and receipts matched.
@@ -50,44 +72,113 @@ impl StoreHandle {
         accepting: &[PartitionId],
         board: Arc<Board>,
     ) -> Self {
-        let mut lanes = std::array::from_fn(|_| None);
-        for (id, way) in partitions {
-            lanes[slot(id)] = Some((id, way));
+        let slots = std::array::from_fn(|_| ArcSwapOption::empty());
+        for (id, lanes) in partitions {
+            slots[slot(id)].store(Some(Arc::new(Way { id, lanes })));
         }
-        Self { ways: Arc::new(Ways { lanes, accepting: accepting.into(), board }) }
+        let accepting = SmallVec::from(accepting);
+        let (homes, accepting) = (accepting.clone(), ArcSwap::from_pointee(accepting));
+        Self { ways: Arc::new(Ways { slots, homes, accepting, holders: None, board }) }
+    }
+
+    /// A way into partitions that come and go; none is here yet. `homes`: those that take new messages.
+    pub(crate) fn moving(homes: &[PartitionId], board: Arc<Board>) -> Self {
+        let slots = std::array::from_fn(|_| ArcSwapOption::empty());
+        let accepting = ArcSwap::from_pointee(SmallVec::new());
+        let holders = Some(Mutex::default());
+        Self { ways: Arc::new(Ways { slots, homes: homes.into(), accepting, holders, board }) }
+    }
+
+    /// A partition has come: who watches is told that it begins anew, who is registered is registered there.
+    pub(crate) fn add(&self, id: PartitionId, lanes: Arc<Lanes>) {
+        let holders = self.holders();
+        self.ways.slots[slot(id)].store(Some(Arc::new(Way { id, lanes: lanes.clone() })));
+        self.set_accepting(id, true);
+        // Before the first ring.
+        for (_, watching) in holders.iter().flat_map(|holders| &holders.watching) {
+            watching.do_send(Gone { partition: id });
+        }
+        for register in holders.iter().flat_map(|holders| &holders.registered) {
+            push(&lanes, Command::Register(register.clone()));
+        }
+    }
+
+    /// A partition is about to go: new messages go elsewhere.
+    pub(crate) fn retire(&self, id: PartitionId) {
+        let _holders = self.holders();
+        self.set_accepting(id, false);
+    }
+
+    /// A partition has gone: who watches is told.
+    pub(crate) fn remove(&self, id: PartitionId) {
+        let holders = self.holders();
+        self.set_accepting(id, false);
+        self.ways.slots[slot(id)].store(None);
+        for (_, watching) in holders.iter().flat_map(|holders| &holders.watching) {
+            watching.do_send(Gone { partition: id });
+        }
+    }
+
+    /// The caller has the holders, if partitions move: one change at a time.
+    fn set_accepting(&self, id: PartitionId, accepting: bool) {
+        let homes = self.ways.homes.iter().copied();
+        let now = self.ways.accepting.load();
+        let here = |home: &PartitionId| if *home == id { accepting } else { now.contains(home) };
+        let then = homes.filter(here).collect();
+        self.ways.accepting.store(Arc::new(then));
+    }
+
+    fn holders(&self) -> Option<MutexGuard<'_, Holders>> {
+        let holders = self.ways.holders.as_ref()?;
+        Some(holders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has that holder told of partitions that go, until it is [released](Self::release).
+    pub fn watch(&self, holder: Holder, watching: Recipient<Gone>) {
+        if let Some(mut holders) = self.holders() {
+            holders.watching.push((holder, watching));
+        }
     }
 
     /// The partitions of this node.
     pub fn partitions(&self) -> impl Iterator<Item = PartitionId> + '_ {
-        self.all().map(|(id, _)| id)
+        self.all().map(|way| way.id)
     }
 
-    /// The partition of this node, if it is the only one: holders may let their room stand there.
+    /// The partition of this node, if it is and stays the only one: holders may let their room stand there.
     pub fn only_partition(&self) -> Option<PartitionId> {
+        if self.ways.holders.is_some() && self.ways.homes.len() > 1 {
+            return None;
+        }
         let mut all = self.partitions();
         all.next().filter(|_| all.next().is_none())
     }
 
-    /// The partition of new messages to this destination hash.
+    /// The partition of new messages to this destination hash: always the same one while it is here, else one that is.
+    /// If none is here, one that is not, and [`accept`](Self::accept) gives back what is offered to it.
     pub fn partition_for(&self, destination: u64) -> PartitionId {
-        let accepting = &self.ways.accepting;
         // The high bits choose; at least one partition is checked at the start.
-        let index = (u128::from(destination) * accepting.len() as u128) >> 64;
-        accepting[index as usize]
+        let choose = |of: &[PartitionId]| of[((u128::from(destination) * of.len() as u128) >> 64) as usize];
+        let home = choose(&self.ways.homes);
+        if self.ways.holders.is_none() {
+            return home;
+        }
+        let here = self.ways.accepting.load();
+        if here.is_empty() || here.contains(&home) { home } else { choose(&here) }
     }
 
     /// Offers new messages; gives the batch back when the partition has no room (ESME_RMSGQFUL).
     pub fn accept(&self, partition: PartitionId, accept: Accept) -> Result<(), Accept> {
-        match self.lanes(partition) {
-            Some(lanes) => lanes.push_accept(accept),
+        match self.way(partition) {
+            Some(way) => way.lanes.push_accept(accept),
             None => Err(accept),
         }
     }
 
     /// Pulls.
     pub fn pull(&self, partition: PartitionId, pull: Pull) {
-        match self.lanes(partition) {
-            Some(lanes) => push(lanes, Command::Pull(pull)),
+        match self.way(partition) {
+            Some(way) => push(&way.lanes, Command::Pull(pull)),
             // Not ours: nothing is due there, and the room that was asked for is free again.
             None => {
                 let Pull { outbox, room, reply, .. } = pull;
@@ -98,8 +189,8 @@ impl StoreHandle {
 
     /// Settles leases; the batch goes to the partition of its leases.
     pub fn settle(&self, partition: PartitionId, settle: Settle) {
-        match self.lanes(partition) {
-            Some(lanes) => push(lanes, Command::Settle(settle)),
+        match self.way(partition) {
+            Some(way) => push(&way.lanes, Command::Settle(settle)),
             None => {
                 tracing::warn!(partition = partition.number(), "outcomes for a partition that is not ours are dropped")
             }
@@ -108,16 +199,26 @@ impl StoreHandle {
 
     /// Registers for rings in all partitions.
     pub fn register(&self, register: Register) {
-        let Register { outbox, holder, ring } = register;
-        for (_, lanes) in self.all() {
-            push(lanes, Command::Register(Register { outbox, holder, ring: ring.clone() }));
+        let mut holders = self.holders();
+        if let Some(holders) = &mut holders {
+            let same = |known: &Register| (known.holder, known.outbox) == (register.holder, register.outbox);
+            holders.registered.retain(|known| !same(known));
+            holders.registered.push(register.clone());
+        }
+        for way in self.all() {
+            push(&way.lanes, Command::Register(register.clone()));
         }
     }
 
     /// Ends a holder in all partitions.
     pub fn release(&self, release: Release) {
-        for (_, lanes) in self.all() {
-            push(lanes, Command::Release(release));
+        let mut holders = self.holders();
+        if let Some(Holders { registered, watching }) = holders.as_deref_mut() {
+            registered.retain(|known| known.holder != release.holder);
+            watching.retain(|(holder, _)| *holder != release.holder);
+        }
+        for way in self.all() {
+            push(&way.lanes, Command::Release(release));
         }
     }
 
@@ -128,8 +229,8 @@ impl StoreHandle {
     /// one whose source address the operator writes otherwise than the message's destination.
     pub fn receipts(&self, receipts: RecordReceipts) {
         let mut all = self.all();
-        if let (Some((_, only)), None) = (all.next(), all.next()) {
-            return push(only, Command::Receipts(receipts));
+        if let (Some(only), None) = (all.next(), all.next()) {
+            return push(&only.lanes, Command::Receipts(receipts));
         }
         let RecordReceipts { reply, items } = receipts;
         let mut shares: SmallVec<[(PartitionId, Vec<OperatorReceipt>); 4]> = SmallVec::new();
@@ -141,17 +242,23 @@ impl StoreHandle {
             }
         }
         for (home, items) in shares {
-            let Some(lanes) = self.lanes(home) else { continue };
-            push(lanes, Command::Receipts(RecordReceipts { reply: reply.clone(), items }));
+            match self.way(home) {
+                Some(way) => push(&way.lanes, Command::Receipts(RecordReceipts { reply: reply.clone(), items })),
+                // None is here: the operator shall try again.
+                None => {
+                    let items = items.into_iter().map(|receipt| (receipt.tag, false)).collect();
+                    reply.do_send(ReceiptsRecorded { items });
+                }
+            }
         }
     }
 
     /// Re-routes in all partitions.
     pub fn reroute(&self, reroute: Reroute) {
         let Reroute { from, step_max, choose, reply } = reroute;
-        for (_, lanes) in self.all() {
+        for way in self.all() {
             let (choose, reply) = (choose.clone(), reply.clone());
-            push(lanes, Command::Reroute(Reroute { from, step_max, choose, reply }));
+            push(&way.lanes, Command::Reroute(Reroute { from, step_max, choose, reply }));
         }
     }
 
@@ -170,7 +277,7 @@ impl StoreHandle {
         match what {
             Cancelling::Message(message) => self.ask(message, ask),
             // A destination of several may lie elsewhere than its own hash says.
-            Cancelling::Between { .. } => self.all().map(|(_, lanes)| ask(lanes)).count(),
+            Cancelling::Between { .. } => self.all().map(|way| ask(&way.lanes)).count(),
         }
     }
 
@@ -187,8 +294,8 @@ impl StoreHandle {
     /// Asks the partitions that may have the message; how many they are. An id names its partition, an alias does not.
     fn ask(&self, message: MessageRef, ask: impl Fn(&Lanes)) -> usize {
         match message {
-            MessageRef::Id(id) => self.lanes(id.partition()).map(ask).into_iter().count(),
-            MessageRef::Alias(_) => self.all().map(|(_, lanes)| ask(lanes)).count(),
+            MessageRef::Id(id) => self.way(id.partition()).map(|way| ask(&way.lanes)).into_iter().count(),
+            MessageRef::Alias(_) => self.all().map(|way| ask(&way.lanes)).count(),
         }
     }
 
@@ -215,13 +322,12 @@ impl StoreHandle {
         self.ways.board.is_writable()
     }
 
-    fn all(&self) -> impl Iterator<Item = (PartitionId, &Lanes)> {
-        self.ways.lanes.iter().flatten().map(|(id, lanes)| (*id, &**lanes))
+    fn all(&self) -> impl Iterator<Item = Arc<Way>> {
+        self.ways.slots.iter().filter_map(ArcSwapOption::load_full)
     }
 
-    fn lanes(&self, partition: PartitionId) -> Option<&Lanes> {
-        let (id, lanes) = self.ways.lanes[slot(partition)].as_ref()?;
-        (*id == partition).then_some(&**lanes)
+    fn way(&self, partition: PartitionId) -> Option<Arc<Way>> {
+        self.ways.slots[slot(partition)].load_full().filter(|way| way.id == partition)
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::commit::{Appended, OldRecords};
+use crate::error::StoreError;
 use crate::messages::Accept;
 use crate::partition::Command;
 
@@ -54,10 +55,18 @@ impl Room {
 /// How the state thread is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
+    /// After what is on lease has been settled, within a few seconds; nothing more is leased meanwhile.
+    Retired,
     /// After all that is queued is durable and answered.
     Drained,
     /// At once: what is queued is dropped unanswered.
     AtOnce,
+}
+
+impl Stop {
+    const fn gives_way_to(self, other: Self) -> bool {
+        (other as u8) > (self as u8)
+    }
 }
 
 /// What the state thread has taken out of the lanes.
@@ -67,6 +76,8 @@ pub(crate) struct Taken {
     pub(crate) second: VecDeque<(Accept, Room)>,
     pub(crate) appended: Option<Appended>,
     pub(crate) old: Option<OldRecords>,
+    /// The journal is lost.
+    pub(crate) failure: Option<StoreError>,
     pub(crate) stop: Option<Stop>,
 }
 
@@ -98,6 +109,9 @@ struct Queued {
     items: usize,
     appended: Option<Appended>,
     old: Option<OldRecords>,
+    failure: Option<StoreError>,
+    /// New messages are refused at the door.
+    shut: bool,
     stop: Option<Stop>,
     /// At how many items the bell rings; `usize::MAX` while the state thread is awake.
     rings_at: usize,
@@ -113,6 +127,8 @@ impl Lanes {
             items: 0,
             appended: None,
             old: None,
+            failure: None,
+            shut: false,
             stop: None,
             rings_at: usize::MAX,
             asleep: false,
@@ -124,7 +140,7 @@ impl Lanes {
     /// answer any more, and after a restart everything begins anew.
     pub(crate) fn push(&self, command: Command, items: usize) {
         let mut queued = self.lock();
-        if queued.stop.is_none() {
+        if matches!(queued.stop, None | Some(Stop::Retired)) {
             queued.first.push_back(command);
             self.ring(queued, items);
         }
@@ -138,7 +154,7 @@ impl Lanes {
         waiting.add(room);
         let full = waiting.messages > Room::MAX.messages || waiting.octets > Room::MAX.octets;
         // A single batch larger than the lane goes through an empty lane, or it never would.
-        if queued.stop.is_some() || (full && queued.waiting.messages > 0) {
+        if queued.stop.is_some() || queued.shut || (full && queued.waiting.messages > 0) {
             return Err(accept);
         }
         queued.waiting = waiting;
@@ -154,6 +170,18 @@ impl Lanes {
         self.ring_anyway(queued);
     }
 
+    /// The journal is lost, and no append is under way that could say so.
+    pub(crate) fn failed(&self, error: StoreError) {
+        let mut queued = self.lock();
+        queued.failure = Some(error);
+        self.ring_anyway(queued);
+    }
+
+    /// Whether new messages are refused at the door.
+    pub(crate) fn shut(&self, shut: bool) {
+        self.lock().shut = shut;
+    }
+
     /// The reader thread has read for the cleaner, which is in no hurry.
     pub(crate) fn old_records(&self, old: OldRecords) {
         let mut queued = self.lock();
@@ -161,10 +189,10 @@ impl Lanes {
         self.ring(queued, 1);
     }
 
-    /// Ends the state thread. The first word counts, but "at once" overrules "drained".
+    /// Ends the state thread. The first word counts, but a shorter way overrules a longer one.
     pub(crate) fn stop(&self, stop: Stop) {
         let mut queued = self.lock();
-        if queued.stop.is_none() || stop == Stop::AtOnce {
+        if queued.stop.is_none_or(|before| before.gives_way_to(stop)) {
             queued.stop = Some(stop);
         }
         if stop == Stop::AtOnce {
@@ -179,7 +207,11 @@ impl Lanes {
     pub(crate) fn take(&self, taken: &mut Taken, applied: Room, sleep: Sleep) {
         let mut queued = self.lock();
         queued.waiting.subtract(applied);
-        while queued.items < sleep.items && queued.appended.is_none() && queued.stop == taken.stop {
+        while queued.items < sleep.items
+            && queued.appended.is_none()
+            && queued.failure.is_none()
+            && queued.stop == taken.stop
+        {
             queued.rings_at = sleep.items;
             queued.asleep = true;
             queued = match sleep.until {
@@ -196,7 +228,7 @@ impl Lanes {
         queued.rings_at = usize::MAX;
         queued.asleep = false;
         queued.items = 0;
-        let Queued { first, second, appended, old, stop, .. } = &mut *queued;
+        let Queued { first, second, appended, old, failure, stop, .. } = &mut *queued;
         if taken.is_empty() {
             // The usual case costs two swaps; the emptied queues keep their memory.
             std::mem::swap(&mut taken.first, first);
@@ -207,6 +239,7 @@ impl Lanes {
         }
         taken.appended = appended.take();
         taken.old = old.take();
+        taken.failure = failure.take();
         taken.stop = *stop;
     }
 

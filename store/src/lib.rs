@@ -5,9 +5,10 @@
 //! answers released and its messages visible to those who pull.
 //!
 //! The path of a batch: [`handle`] (on the caller's thread) → `lanes` (two lanes, one bell) → `commit` (state thread,
-//! journal thread) → [`partition`] (what it means) → [`record`] → [`journal`] (sled) → back through `commit` to the
+//! journal thread) → [`partition`] (what it means) → [`record`] → [`journal`] (sled or PostgreSQL) → back through `commit` to the
 //! `Recipient` of the caller. Bodies that are not in memory come back by a third thread (`commit::reader`). [`actor`]
-//! opens and closes it all: `folder` (whose data this is), [`recovery`] (replay), [`clock`]. What partitions say about
+//! opens and closes it all: `folder` (whose data this is), `opening` (one partition), [`recovery`] (replay), [`clock`].
+//! Partitions in PostgreSQL are adopted and let go by the `keeper`, which has its share by `ownership`. What partitions say about
 //! themselves hangs on the [`board`], from where `metrics` takes it.
 
 pub mod actor;
@@ -21,14 +22,17 @@ mod folder;
 pub mod free_space;
 pub mod handle;
 pub mod journal;
+mod keeper;
 mod lanes;
 pub mod lifecycle;
 pub mod message_id;
 pub mod messages;
 mod metrics;
 pub mod name;
+mod opening;
 pub mod options;
 pub mod outbox;
+mod ownership;
 pub mod partition;
 pub mod receipt_index;
 pub mod record;

@@ -170,6 +170,9 @@ pub enum AcceptRefusal {
     /// Less than `store.disk_free_min` is free.
     #[error("the disk has less than store.disk_free_min free")]
     DiskLow,
+    /// The journal on other machines does not get on.
+    #[error("the journal does not get on: PostgreSQL or its synchronous standby is gone")]
+    JournalStalled,
 }
 
 /// Asks for what is due in an outbox. Never waits: answered with 0..=room deliveries at once.
@@ -267,6 +270,16 @@ pub struct Lease {
     pub number: u32,
 }
 
+impl Lease {
+    /// Which life of the partition it is of: a partition that begins anew, here or elsewhere, ends all leases.
+    pub const fn life(self) -> u32 {
+        self.number >> Self::IN_ONE_LIFE_BITS
+    }
+
+    /// Leases of one delivery in one life: more than it has attempts.
+    pub(crate) const IN_ONE_LIFE_BITS: u32 = 16;
+}
+
 /// Outcomes of leases; answered with [`Settled`] when durable.
 #[derive(Debug)]
 pub struct Settle {
@@ -358,7 +371,7 @@ pub struct Settled {
 
 /// Asks to be rung when the outbox goes from empty to due, and rings at once if it is due now. Of several holders as
 /// many are rung as have room for what is due, in turn. Every ring is answered with a [`Pull`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Register {
     /// Which outbox.
     pub outbox: Outbox,
@@ -375,6 +388,15 @@ pub struct Ring {
     /// Which outbox.
     pub outbox: Outbox,
     /// In which partition.
+    pub partition: PartitionId,
+}
+
+/// A partition has left this node, or begins anew: what was asked for there is not answered any more, room that stood
+/// there is free, and its leases have ended. What was sent of them may be settled as late.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Gone {
+    /// Which partition.
     pub partition: PartitionId,
 }
 

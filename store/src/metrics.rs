@@ -25,12 +25,34 @@ pub(crate) struct StoreMetrics {
     capacity: Gauge,
     read_only: Gauge,
     due_lag: Gauge,
+    append_age: Gauge,
+    lease_left: Gauge,
+    partitions: Gauge,
     body_octets: Gauge,
     spilled: Gauge,
     read_back: Counter,
     finals: Vec<(MessageState, Counter)>,
     unmatched: Counter,
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
+}
+
+/// What the journal in PostgreSQL counts.
+pub(crate) struct PostgresMetrics {
+    pub(crate) adoptions: Counter,
+    pub(crate) append_errors: Counter,
+    pub(crate) adoption_errors: Counter,
+    pub(crate) replicated: Gauge,
+}
+
+impl PostgresMetrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            adoptions: counter!("smsc_store_adoptions_total"),
+            append_errors: counter!("smsc_store_errors_total", "op" => "append"),
+            adoption_errors: counter!("smsc_store_errors_total", "op" => "adopt"),
+            replicated: gauge!("smsc_store_replicated"),
+        }
+    }
 }
 
 /// What one partition counts by itself, batch by batch.
@@ -58,6 +80,9 @@ impl StoreMetrics {
             capacity: gauge!("smsc_store_capacity_bytes"),
             read_only: gauge!("smsc_store_read_only"),
             due_lag: gauge!("smsc_queue_due_lag_seconds"),
+            append_age: gauge!("smsc_store_append_age_seconds"),
+            lease_left: gauge!("smsc_store_lease_left_seconds"),
+            partitions: gauge!("smsc_store_partitions"),
             body_octets: gauge!("smsc_store_bodies_bytes"),
             spilled: gauge!("smsc_store_spilled_messages"),
             read_back: counter!("smsc_store_records_read_total"),
@@ -79,9 +104,16 @@ impl StoreMetrics {
             self.free.set(disk.free as f64);
             self.capacity.set(disk.capacity as f64);
         }
-        let read_only = partitions.iter().any(|partition| partition.disk_low || !partition.running);
+        let read_only =
+            partitions.is_empty() || partitions.iter().any(|partition| partition.disk_low || !partition.running);
         self.read_only.set(if read_only { 1.0 } else { 0.0 });
         self.due_lag.set(partitions.iter().map(|partition| partition.due_lag).max().unwrap_or_default().as_secs_f64());
+        let of_journals = partitions.iter().map(|partition| partition.append_age);
+        self.append_age.set(of_journals.max().unwrap_or_default().as_secs_f64());
+        if let Some(left) = partitions.iter().filter_map(|partition| partition.lease_left).min() {
+            self.lease_left.set(left.as_secs_f64());
+        }
+        self.partitions.set(partitions.iter().filter(|partition| partition.running).count() as f64);
         let of_all = |value: fn(&PartitionStats) -> u64| partitions.iter().map(|p| value(&p.stats)).sum::<u64>() as f64;
         self.body_octets.set(of_all(|stats| stats.body_octets));
         self.spilled.set(of_all(|stats| stats.spilled));
@@ -166,7 +198,29 @@ fn describe() {
         Unit::Seconds,
         "How long an operation on the journal took; op=commit: one batch until it was durable."
     );
-    describe_counter!("smsc_store_errors_total", "Operations on the journal that failed. The node exits after one.");
+    describe_counter!(
+        "smsc_store_errors_total",
+        "Operations on the journal that failed. With an embedded journal the node exits after one."
+    );
+    describe_gauge!(
+        "smsc_store_append_age_seconds",
+        Unit::Seconds,
+        "How long the oldest append to PostgreSQL that is under way has taken. Beyond 5 s new messages are refused."
+    );
+    describe_gauge!(
+        "smsc_store_lease_left_seconds",
+        Unit::Seconds,
+        "For how long this node surely has its partitions in PostgreSQL: the shortest. At 0 nothing is delivered."
+    );
+    describe_gauge!("smsc_store_partitions", "Partitions that this node owns and that answer.");
+    describe_gauge!(
+        "smsc_store_replicated",
+        "0 when a database has no synchronous_standby_names: what is acknowledged is on one machine only."
+    );
+    describe_counter!(
+        "smsc_store_adoptions_total",
+        "Partitions in PostgreSQL that were adopted, also anew by the same node."
+    );
     describe_gauge!("smsc_store_size_bytes", Unit::Bytes, "Octets of the journals on the disk.");
     describe_gauge!("smsc_store_free_bytes", Unit::Bytes, "Octets that the journal's disk has free.");
     describe_gauge!("smsc_store_capacity_bytes", Unit::Bytes, "Octets of the journal's disk in all.");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::StoreError;
+use crate::journal::postgres::PostgresOptions;
 use crate::messages::Outbox;
 
 /// Numbers that [`StoreOptions::node_number`] may have, 0 up to this.
@@ -18,6 +19,8 @@ pub(crate) const PARTITIONS_MAX: u16 = 16;
 pub enum JournalKind {
     /// A sled database per partition in the data folder.
     Sled,
+    /// Tables in PostgreSQL, which outlive the node.
+    Postgres,
     /// Nothing is kept at all: for measurements only.
     Nothing,
 }
@@ -27,6 +30,7 @@ impl JournalKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sled => "sled",
+            Self::Postgres => "postgres",
             Self::Nothing => "nothing",
         }
     }
@@ -52,12 +56,14 @@ pub enum Durability {
 pub struct StoreOptions {
     /// The folder of the journals; made if it is not there.
     pub data_dir: PathBuf,
-    /// 0..=59: partition k of this node is `node_number * 16 + k`.
+    /// 0..=59: partition k of this node is `node_number * 16 + k`, unless the journal is in PostgreSQL.
     pub node_number: u16,
-    /// 1..=16.
+    /// 1..=16: of this node, or of the cluster when the journal is in PostgreSQL.
     pub partitions: u16,
     /// The medium.
     pub journal: JournalKind,
+    /// Where PostgreSQL is, for that medium.
+    pub postgres: Option<PostgresOptions>,
     /// What an answer promises.
     pub durability: Durability,
     /// Octets of bodies and of the journal's pages that are kept in memory, over all partitions. Bodies beyond it are

@@ -290,6 +290,13 @@ impl Outboxes {
         }
     }
 
+    /// The same for all outboxes.
+    pub(crate) fn serve_all(&mut self) {
+        for index in 0..self.list.len() as OutboxIndex {
+            self.serve_or_read(index);
+        }
+    }
+
     /// Bodies of this outbox are to be read ahead.
     pub(crate) fn read_later(&mut self, index: OutboxIndex) {
         let state = &mut self.list[index as usize];

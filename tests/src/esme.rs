@@ -147,6 +147,14 @@ impl Esme {
         submit_answer(&self.connection.expect_response(sequence_number))
     }
 
+    /// The answer to that submit, if it has come.
+    pub fn answer_so_far(&self, sequence_number: u32) -> Option<SubmitAnswer> {
+        let frames = self
+            .connection
+            .take(|frame| frame.header.command_id.is_response() && frame.header.sequence_number == sequence_number);
+        frames.first().map(submit_answer)
+    }
+
     /// Submits with at most `window` of them unanswered, and tells each answer. Those that had none when the connection
     /// ended come back, in order.
     pub fn submit_all(

@@ -22,6 +22,7 @@
 //! | [`skip`] | how a test says that it cannot be carried out here |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
 //! | [`certificate`] | authorities and certificates for TLS |
+//! | [`postgres`] | a PostgreSQL server |
 //! | [`port`] | ports that nobody else takes |
 //!
 //! Whoever waits, waits for an event, and at most for [`PATIENCE`]: then the test fails and says what it waited for.
@@ -43,6 +44,7 @@ pub mod message;
 pub mod node;
 pub mod operator;
 pub mod port;
+pub mod postgres;
 pub mod receipt;
 pub mod skip;
 pub mod small_disk;

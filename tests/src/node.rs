@@ -191,7 +191,8 @@ impl Configuration {
             others: self.listeners.iter().map(|_| Port::take()).collect(),
             http: Port::take(),
         };
-        place.configure(self);
+        // A new place has a new journal; whoever configures it again later says where that is.
+        place.configure(&self.clone().journal_of_environment());
         place
     }
 }
@@ -225,6 +226,8 @@ impl Place {
     /// Writes another configuration, for the next start.
     pub fn configure(&self, configuration: &Configuration) {
         let configuration = configuration.clone().section("http", &format!("address = \"{}\"", self.http.address()));
+        let before = std::fs::read_to_string(self.configuration_file()).unwrap_or_default();
+        let configuration = configuration.journal_as_in(&before);
         let configuration = match configuration.text().contains("data_dir") {
             true => configuration,
             false => configuration.section("node", &format!("data_dir = {:?}", self.data())),

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
+use std::time::Duration;
 
 use smsc_proto::smpp::command_status::CommandStatus;
+use smsc_store::journal::postgres::PostgresOptions;
 
 use super::{
     Account, ByteSize, Config, Journal, Listener, MoRoute, Operator, OperatorBind, Problem, ProxyProtocol, Route,
@@ -14,6 +16,8 @@ use crate::tls::{ServerTls, client_config};
 
 /// The longest password that we take or send (Q28).
 const PASSWORD_LENGTH_MAX: usize = 64;
+/// The shortest lease of a partition in PostgreSQL.
+const LEASE_MIN: Duration = Duration::from_secs(1);
 /// The longest name of an operator.
 const NAME_LENGTH_MAX: usize = 64;
 /// As many nodes as there are numbers.
@@ -53,7 +57,7 @@ impl Config {
         self.check_routes(&mut found);
         self.check_mo_routes(&mut found);
         self.check_cluster(&mut found);
-        self.check_not_built(&mut found);
+        self.check_postgres(&mut found);
         found.0
     }
 
@@ -72,6 +76,10 @@ impl Config {
         }
         if let Some(Err(error)) = self.cluster.as_ref().and_then(|cluster| cluster.tls.as_ref()).map(CalledTls::load) {
             found.unless(false, "cluster.tls", error.to_string());
+        }
+        let ca = self.store.postgres.as_ref().and_then(|postgres| postgres.ca.as_deref());
+        if let Some(Err(error)) = ca.map(|ca| client_config(Some(ca))) {
+            found.unless(false, "store.postgres.ca", error.to_string());
         }
         found.0
     }
@@ -171,10 +179,19 @@ impl Config {
         found.unless(!cluster.seeds.is_empty() || cluster.nodes_expected == 1, "cluster.seeds", reason);
     }
 
-    /// What would promise a durability that is not there must stop the start.
-    fn check_not_built(&self, found: &mut Problems) {
-        let built = self.store.journal != Journal::Postgres;
-        found.unless(built, "store.journal", "\"postgres\" is not built yet, expected \"sled\"");
+    fn check_postgres(&self, found: &mut Problems) {
+        let asked = self.store.journal == Journal::Postgres;
+        let reason = "none while store.journal is \"postgres\", expected { urls = [\"postgres://...\"] }";
+        found.unless(!asked || self.store.postgres.is_some(), "store.postgres", reason);
+        let Some(postgres) = &self.store.postgres else { return };
+        let reason = "shorter than 1 s: a partition would be lost with every hiccup, expected some seconds";
+        found.unless(postgres.lease >= LEASE_MIN, "store.postgres.lease", reason);
+        // The same as at the start, but for TLS, whose files are looked at with the other certificates.
+        let urls = postgres.urls.iter().map(|url| url.expose());
+        let tls = client_config(None).ok();
+        if let Err(error) = PostgresOptions::new(urls, None, postgres.lease, &self.node.name, tls) {
+            found.unless(false, "store.postgres.urls", error.to_string());
+        }
     }
 }
 

@@ -10,12 +10,16 @@ use smsc_router::operator_id::IdTransforms;
 use smsc_router::outcome::{Meaning, OutcomeTable};
 use smsc_router::retry::RetrySchedule;
 use smsc_router::route::{MoRoute, MtRoute};
+use smsc_store::journal::postgres::PostgresOptions;
 use smsc_store::{JournalKind, Name, Outbox, OutboxRules, StoreOptions};
 
 use super::{Config, Durability, Journal, Operator, StatusMeaning};
+use crate::tls::client_config;
 
 /// How long a submit beyond the window is held back before it is refused (S17).
 const HELD_FOR: Duration = Duration::from_secs(1);
+/// Partitions in PostgreSQL, unless the configuration says how many.
+const PARTITIONS_OF_CLUSTER: u16 = 8;
 /// MO messages that wait for a route, at most; beyond it operators are told ESME_RX_T_APPN.
 const PARKED: OutboxRules =
     OutboxRules { waiting_max: 1_000_000, unanswered_max: 1, receipt_lifetime: Duration::from_secs(86_400) };
@@ -74,12 +78,17 @@ impl Config {
         StoreOptions {
             data_dir: self.node.data_dir.clone(),
             node_number: self.node.number,
-            partitions: store.partitions.max(1),
+            partitions: match (store.partitions, store.journal) {
+                (0, Journal::Postgres) => PARTITIONS_OF_CLUSTER,
+                (0, Journal::Sled | Journal::Nothing) => 1,
+                (partitions, _) => partitions,
+            },
             journal: match store.journal {
                 Journal::Nothing => JournalKind::Nothing,
-                // The check refuses PostgreSQL.
-                Journal::Sled | Journal::Postgres => JournalKind::Sled,
+                Journal::Sled => JournalKind::Sled,
+                Journal::Postgres => JournalKind::Postgres,
             },
+            postgres: self.postgres_options(),
             durability: match store.durability {
                 Durability::PowerLoss => smsc_store::Durability::PowerLoss,
                 Durability::ProcessCrash => smsc_store::Durability::ProcessCrash,
@@ -93,6 +102,16 @@ impl Config {
             disk_free_min: store.disk_free_min.as_u64(),
             outboxes: accounts.chain(operators).chain([(parked(), PARKED)]).collect(),
         }
+    }
+
+    /// Where PostgreSQL is. The check has seen that it can be said.
+    fn postgres_options(&self) -> Option<PostgresOptions> {
+        let postgres = self.store.postgres.as_ref()?;
+        let urls = postgres.urls.iter().map(|url| url.expose());
+        let password = postgres.password.as_ref().map(|password| password.expose());
+        // Where nobody is trusted there is no TLS: a URL that requires it is refused.
+        let tls = client_config(postgres.ca.as_deref()).ok();
+        PostgresOptions::new(urls, password, postgres.lease, &self.node.name, tls).ok()
     }
 
     /// What sessions of that role are held to before anything is known of the peer: as MC the widest windows of any

@@ -111,6 +111,10 @@ fn read_secrets(config: &mut Config) -> Vec<Problem> {
     for (index, Operator { password, password_file, .. }) in config.operator.iter_mut().enumerate() {
         read_secret(password, password_file.as_deref(), &format!("operator[{index}].password"), &mut problems);
     }
+    if let Some(postgres) = &mut config.store.postgres {
+        let file = postgres.password_file.clone();
+        read_secret(&mut postgres.password, file.as_deref(), "store.postgres.password", &mut problems);
+    }
     read_secret(&mut config.http.token, config.http.token_file.as_deref(), "http.token", &mut problems);
     problems
 }

@@ -24,7 +24,6 @@ impl Config {
                 keys.push(Pending { key, note: LATER });
             }
         };
-        add(self.store.postgres.is_some(), "store.postgres".to_owned());
         add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
         add(self.http.token_file.is_some(), "http.token_file".to_owned());
         add(self.cdr.is_some(), "cdr".to_owned());

@@ -1,5 +1,6 @@
 //! `[store]`: how messages are kept.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -40,7 +41,7 @@ pub struct Store {
     /// With less free on the disk no new message is taken; what is there is still delivered. The journal uses some of it
     /// at a start: with less than 32 MiB a node may not come up on a disk that is full.
     pub disk_free_min: ByteSize,
-    /// Where PostgreSQL is, for that journal.
+    /// Where PostgreSQL is, for that journal. `partitions` are then those of the cluster.
     pub postgres: Option<Postgres>,
 }
 
@@ -93,6 +94,12 @@ pub struct Postgres {
     /// How long a partition stays with a node that says nothing. Raising it delays the takeover.
     #[serde(default = "lease", deserialize_with = "duration_positive")]
     pub lease: Duration,
+    /// The password for URLs that have none.
+    pub password: Option<Secret>,
+    /// A file with that password.
+    pub password_file: Option<PathBuf>,
+    /// The authority that signed the databases' certificates (PEM); without it those that the system trusts.
+    pub ca: Option<PathBuf>,
 }
 
 const fn lease() -> Duration {

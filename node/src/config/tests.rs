@@ -535,7 +535,7 @@ fn contradictions_between_keys_are_refused() {
 
 #[test]
 fn a_durability_that_is_not_there_is_not_promised() {
-    assert_eq!(problem(and("[store]\njournal = \"postgres\"")).0, "store.journal");
+    assert_eq!(problem(and("[store]\njournal = \"postgres\"")).0, "store.postgres");
 }
 
 #[test]
@@ -676,9 +676,25 @@ fn keys_without_effect_are_listed_and_only_those_that_were_given() {
     assert_eq!(minimal().without_effect(), []);
     let keys: Vec<String> =
         load_toml(EVERY_KEY_TOML).expect("good").without_effect().into_iter().map(|pending| pending.key).collect();
-    for key in ["telemetry.otlp_endpoint", "cdr", "store.postgres", "http.agent_check"] {
+    for key in ["telemetry.otlp_endpoint", "cdr", "http.agent_check"] {
         assert!(keys.iter().any(|found| found == key), "{key}: {keys:?}");
     }
+}
+
+#[test]
+fn partitions_in_postgresql_are_eight_unless_the_configuration_says_otherwise() {
+    let text = |keys: &str| {
+        and(&format!("[store]\njournal = \"postgres\"\npostgres = {{ urls = [\"postgres://smsc@db/smsc\"] {keys} }}"))
+    };
+    let options = text("").expect("good").store_options();
+    assert_eq!((options.partitions, options.journal), (8, smsc_store::JournalKind::Postgres));
+    assert!(options.postgres.is_some_and(|postgres| postgres.lease() == Duration::from_secs(10)));
+    let (key, reason) = problem(text(", lease = \"200ms\""));
+    assert_eq!(key, "store.postgres.lease", "{reason}");
+    let (key, reason) =
+        problem(and("[store]\njournal = \"postgres\"\npostgres = { urls = [\"postgres://smsc:hidden@db\"] }"));
+    assert_eq!(key, "store.postgres.urls");
+    assert!(reason.contains("names no database") && !reason.contains("hidden"), "{reason}");
 }
 
 #[test]

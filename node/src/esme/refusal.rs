@@ -126,6 +126,7 @@ impl Refusal {
             Self::QueueFull => "queue_full",
             Self::Store(AcceptRefusal::StoreFull | AcceptRefusal::OutboxFull) => "store_full",
             Self::Store(AcceptRefusal::DiskLow) => "disk_low",
+            Self::Store(AcceptRefusal::JournalStalled) => "store_stalled",
             Self::Draining => "draining",
         }
     }

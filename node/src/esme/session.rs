@@ -19,7 +19,7 @@ use smsc_proto::smpp::pdu::{AlertNotification, Bind, BindKind, Outbind, Pdu};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::outcome::{self, Meaning};
 use smsc_store::{
-    Accept, Content, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
+    Accept, Content, Gone, Holder, Leased, NewMessage, Outbox, Outcome, Pull, Register, Release, Ring, Settle, Settled,
     Settlement,
 };
 
@@ -222,6 +222,7 @@ impl EsmeSession {
             self.services.directory.receives(self.holder);
             let outbox = Outbox::Account(account.name);
             let ring = ctx.address().recipient();
+            self.services.store.watch(self.holder, ctx.address().recipient());
             self.services.store.register(Register { outbox, holder: self.holder, ring });
         }
         self.bound = Some(Bound { account, kind, puller, metrics });
@@ -250,7 +251,8 @@ impl EsmeSession {
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
-        self.outcomes.push(attempt.lease.partition, Settlement::new(attempt.lease, outcome));
+        let late = self.puller().is_some_and(|puller| puller.is_of_the_past(attempt.lease));
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
     /// Hands over what one turn has gathered: one message per partition.
@@ -394,6 +396,9 @@ impl Handler<Leased> for EsmeSession {
         let count = u32::try_from(leased.items.len()).unwrap_or(u32::MAX);
         if let Some(puller) = self.puller() {
             puller.leased(leased.partition, leased.room, count);
+            if let Some(delivery) = leased.items.last() {
+                puller.note(delivery.lease);
+            }
         }
         let Some(account) = self.bound.as_ref().map(|bound| bound.account.clone()) else { return };
         let now = Instant::now();
@@ -425,7 +430,17 @@ impl Handler<Settled> for EsmeSession {
 
     fn handle(&mut self, settled: Settled, _: &mut Context<Self>) {
         if let Some(puller) = self.puller() {
-            puller.settled(settled.count);
+            puller.settled(settled.partition, settled.count);
+        }
+    }
+}
+
+impl Handler<Gone> for EsmeSession {
+    type Result = ();
+
+    fn handle(&mut self, gone: Gone, _: &mut Context<Self>) {
+        if let Some(puller) = self.puller() {
+            puller.gone(gone.partition);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::config::OperatorBind;
 use crate::esme::listener::Threads;
 use crate::services::Services;
 use crate::shutdown::Drain;
+use crate::telemetry::metrics::LinkMetrics;
 
 /// How often we look whether a lease has run out. Far below what lies between that and the next holder.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -51,6 +52,8 @@ struct Kept {
 impl LinkKeeper {
     /// Without any link yet.
     pub fn new(services: Arc<Services>, threads: Arc<Threads>, profiles: Vec<Arc<Profile>>) -> Self {
+        // An operator whose links run elsewhere is shown as not bound here, and not as absent.
+        profiles.iter().for_each(|profile| drop(LinkMetrics::new(&profile.config.name)));
         let operators = profiles.into_iter().map(|profile| Kept { profile, links: Vec::new(), leaving: Vec::new() });
         let state = Mutex::new(State { operators: operators.collect(), stopping: false });
         Self { services, threads, state }

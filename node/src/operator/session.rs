@@ -24,7 +24,7 @@ use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmBody};
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::throttle::Throttle;
 use smsc_store::{
-    Accept, Accepted, Holder, Leased, NewMessage, OperatorReceipt, Outbox, Outcome, Pull, ReceiptsRecorded,
+    Accept, Accepted, Gone, Holder, Leased, NewMessage, OperatorReceipt, Outbox, Outcome, Pull, ReceiptsRecorded,
     RecordReceipts, Register, Release, Rest, Ring, Settle, Settled, Settlement,
 };
 
@@ -133,15 +133,15 @@ impl OperatorSession {
             Event::Request { sequence_number, pdu } => self.handle_request(sequence_number, &pdu),
             Event::Response { mark, status, pdu } => {
                 self.answered.get_or_insert(mark.sent);
+                self.free_place_behind(mark);
                 self.respond_to(mark, status, pdu.as_ref(), false);
-                self.free_place_behind();
             }
             Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref(), true),
             Event::Unanswered { mark } => {
                 self.metrics.attempts("timeout", 1);
                 let retry_at = self.profile.retry.next(mark.number, self.utc);
+                self.free_place_behind(mark);
                 self.settle(mark, Outcome::Unanswered { retry_at });
-                self.free_place_behind();
             }
             Event::UnbindRequested => {
                 // Room that still stands in the store ends with this holder.
@@ -164,6 +164,7 @@ impl OperatorSession {
         let (outbox, holder) = (Outbox::Operator(self.profile.name), self.holder);
         self.profile.pace.link_changed(true);
         self.services.link_changed(self.profile.name, self.profile.config.window, true);
+        self.services.store.watch(holder, ctx.address().recipient());
         self.services.store.register(Register { outbox, holder, ring: ctx.address().recipient() });
     }
 
@@ -247,11 +248,13 @@ impl OperatorSession {
             self.throttle.slow_down(Instant::now());
         }
         self.metrics.attempts(submit::result_label(&outcome), 1);
+        let late = late || self.puller.is_of_the_past(attempt.lease);
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
-        self.outcomes.push(attempt.lease.partition, Settlement::new(attempt.lease, outcome));
+        let late = self.puller.is_of_the_past(attempt.lease);
+        self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
     fn closed(&mut self, reason: CloseReason) {
@@ -277,9 +280,9 @@ impl OperatorSession {
     }
 
     /// `settle = "behind"`: the place in the window is free at the response, not at its durability.
-    fn free_place_behind(&mut self) {
-        if self.profile.settles_behind() {
-            self.puller.settled(1);
+    fn free_place_behind(&mut self, attempt: Attempt) {
+        if self.profile.settles_behind() && !self.puller.is_of_the_past(attempt.lease) {
+            self.puller.settled(attempt.lease.partition, 1);
         }
     }
 
@@ -430,12 +433,16 @@ impl Handler<Leased> for OperatorSession {
             Rest::Stands => _ = self.throttle.take(count as usize, now),
             Rest::Returns => self.throttle.give_back(leased.room.saturating_sub(count) as usize),
         }
+        if let Some(delivery) = leased.items.last() {
+            self.puller.note(delivery.lease);
+        }
         for delivery in leased.items {
             let sent = submit::submit(&self.services, &self.profile, &mut self.wire.session, now, &delivery);
             if let Err(error) = sent {
                 let outcome = unsent(&self.wire.session, error);
-                self.settle(Attempt::new(&delivery, now), outcome);
-                self.free_place_behind();
+                let attempt = Attempt::new(&delivery, now);
+                self.settle(attempt, outcome);
+                self.free_place_behind(attempt);
             }
         }
     }
@@ -446,8 +453,16 @@ impl Handler<Settled> for OperatorSession {
 
     fn handle(&mut self, settled: Settled, _: &mut Context<Self>) {
         if !self.profile.settles_behind() {
-            self.puller.settled(settled.count);
+            self.puller.settled(settled.partition, settled.count);
         }
+    }
+}
+
+impl Handler<Gone> for OperatorSession {
+    type Result = ();
+
+    fn handle(&mut self, gone: Gone, _: &mut Context<Self>) {
+        self.puller.gone(gone.partition);
     }
 }
 

@@ -49,7 +49,7 @@ impl Trial {
             Outbox::Operator(_) => ask.send(reroute).expect("the trial outlives its router"),
             Outbox::Account(_) => {}
         };
-        let router = Router::start_with(handle.clone(), partitions, removed, Box::new(ask));
+        let router = Router::start_with(handle.clone(), Box::new(move || partitions), removed, Box::new(ask));
         Self { handle, router, asked }
     }
 

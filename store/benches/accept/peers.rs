@@ -316,6 +316,7 @@ pub(crate) fn options(folder: &Path, journal: JournalKind) -> StoreOptions {
         node_number: 0,
         partitions: 1,
         journal,
+        postgres: None,
         durability: Durability::PowerLoss,
         memory_max: 256 << 20,
         messages_max: 10_000_000,

@@ -1,10 +1,11 @@
 //! What touches the disk for one partition: the journal, and the watch on the room that is left.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::free_space::{FreeSpace, Space};
-use crate::journal::Journal;
+use crate::journal::{Journal, Tenure};
 use crate::partition::Records;
 
 /// What the journal is asked for in one go.
@@ -59,6 +60,16 @@ impl Writer {
     pub(crate) fn look(&mut self) -> Disk {
         self.space.sample(Instant::now(), 0, || self.journal.reusable());
         self.disk()
+    }
+
+    /// For how long the partition is ours, if that ends.
+    pub(crate) fn lease(&self) -> Option<Arc<Tenure>> {
+        self.journal.lease()
+    }
+
+    /// Does what is due beside appends; when it is to be called next.
+    pub(crate) fn tend(&mut self) -> Result<Option<Instant>, StoreError> {
+        self.journal.tend()
     }
 
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {

@@ -4,7 +4,12 @@ pub mod durable_mark;
 pub mod log_file;
 pub mod memory;
 pub mod nothing;
+pub mod postgres;
 pub mod sled;
+pub mod tenure;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -12,7 +17,9 @@ use crate::error::StoreError;
 
 pub use memory::MemoryJournal;
 pub use nothing::NothingJournal;
+pub use postgres::PostgresJournal;
 pub use sled::SledJournal;
+pub use tenure::Tenure;
 
 /// Octets of one record at most: sled keeps larger values in files that it never syncs.
 pub const RECORD_SIZE_MAX: usize = 48 * 1024;
@@ -42,6 +49,17 @@ pub trait Journal: Send {
     /// A way to read single records, on another thread, which never waits for an append nor makes one wait.
     /// `None`: records cannot be read back, and all bodies stay in memory.
     fn reader(&self) -> Option<Box<dyn JournalReader>>;
+
+    /// For a medium that other machines keep, and whose partition another node may take over: for how long it is ours.
+    /// Appends to such a medium may take any time, so they are never made by the state thread.
+    fn lease(&self) -> Option<Arc<Tenure>> {
+        None
+    }
+
+    /// Does what is due beside appends, and says when to call it next. An error is final.
+    fn tend(&mut self) -> Result<Option<Instant>, StoreError> {
+        Ok(None)
+    }
 
     /// Octets on the medium.
     fn size(&self) -> u64;

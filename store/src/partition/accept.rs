@@ -123,7 +123,7 @@ impl Partition {
                 operator_id: OperatorId::None,
                 fingerprint: entry.fingerprint,
                 octets,
-                number: 1,
+                number: self.first_lease,
                 outbox,
                 origin,
                 peer,
@@ -144,7 +144,7 @@ impl Partition {
                 self.remember_alias(slot);
             }
             self.slab.wake_at(slot, entry.expires);
-            batch.staged.push((slot, 1));
+            batch.staged.push((slot, self.first_lease));
         }
         self.ids.id(tick)
     }

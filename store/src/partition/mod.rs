@@ -132,6 +132,9 @@ pub struct Partition {
     replay: Replay,
     counters: Counters,
     spare: Vec<RecordWriter>,
+    lending: bool,
+    /// The number of a delivery's first lease, less one.
+    first_lease: u32,
 }
 
 /// What of the options is asked for again and again.
@@ -185,6 +188,8 @@ impl Partition {
             replay: Replay::default(),
             counters: Counters::default(),
             spare: Vec::new(),
+            lending: true,
+            first_lease: 1,
         }
     }
 
@@ -192,6 +197,14 @@ impl Partition {
     #[must_use]
     pub fn with_cleaning(mut self, rules: CleaningRules) -> Self {
         self.cleaning = rules;
+        self
+    }
+
+    /// For a partition that may begin anew while holders still have its leases: those of this life get numbers that the
+    /// ones of the lives before did not have. `epoch`: which life it is.
+    #[must_use]
+    pub const fn in_life(mut self, epoch: u64) -> Self {
+        self.first_lease = (epoch as u32) << Lease::IN_ONE_LIFE_BITS | 1;
         self
     }
 

@@ -127,7 +127,7 @@ impl Partition {
         let (record, octets) = self.record_with_body(now, slot, &body, event, batch);
         self.insert(slot, &entry, Body::Memory(body.clone()), record, octets);
         self.slab.wake_at(slot, entry.expires);
-        batch.staged.push((slot, 1));
+        batch.staged.push((slot, self.first_lease));
     }
 }
 

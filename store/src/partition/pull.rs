@@ -58,7 +58,9 @@ impl Partition {
 
     /// Hands out what has become due: into room that stands, and by rings.
     pub(super) fn serve(&mut self, now: Timestamp) {
-        while let Some(index) = self.outboxes.next_to_serve() {
+        while self.lending
+            && let Some(index) = self.outboxes.next_to_serve()
+        {
             while let Some(Turn { holder, room, reply }) = self.outboxes.next_turn(index, self.id) {
                 let outbox = self.outboxes.get(index).outbox;
                 let mut leased = Leased { outbox, partition: self.id, room, items: Vec::new() };
@@ -91,7 +93,7 @@ impl Partition {
 
     /// Fills what there is room for with what is due and at hand, and has what comes next read ahead.
     fn lease(&mut self, now: Timestamp, index: OutboxIndex, holder: Holder, leased: &mut Leased) {
-        let room = leased.room as usize;
+        let room = if self.lending { leased.room as usize } else { 0 };
         let at_hand = usize::try_from(self.outboxes.get(index).at_hand()).unwrap_or(usize::MAX);
         leased.items.reserve(room.min(at_hand));
         let held = self.leases.holders.entry(holder).or_default();
@@ -145,6 +147,21 @@ impl Partition {
         if self.outboxes.get(index).spilled > 0 {
             self.outboxes.read_later(index);
         }
+    }
+
+    /// Whether leases are given. While another node might have the partition, or this one is about to let it go, holders
+    /// get nothing; what they asked for stands, or they are rung.
+    pub fn set_lending(&mut self, now: Timestamp, lending: bool) {
+        if std::mem::replace(&mut self.lending, lending) || !lending {
+            return;
+        }
+        self.outboxes.serve_all();
+        self.serve(now);
+    }
+
+    /// Deliveries on lease.
+    pub fn leased(&self) -> u64 {
+        self.outboxes.totals[Stage::Leased as usize]
     }
 
     pub(super) fn register(&mut self, register: Register) {

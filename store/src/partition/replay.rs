@@ -281,7 +281,7 @@ impl Partition {
             operator_id: OperatorId::None,
             fingerprint: entry.fingerprint,
             octets,
-            number: 1,
+            number: self.first_lease,
             outbox: self.outboxes.index(entry.outbox),
             origin: self.origin_index(entry.origin),
             peer: self.peers.hold(entry.peer),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::free_space::Space;
 use smsc_store::handle::address_hash;
-use smsc_store::journal::{EachRecord, Journal, JournalReader, RecordNumber};
+use smsc_store::journal::{EachRecord, Journal, JournalReader, RecordNumber, Tenure};
 use smsc_store::*;
 
 pub const LONG: Duration = Duration::from_secs(30);
@@ -151,6 +151,7 @@ pub fn options(folder: &Path) -> StoreOptions {
         node_number: 3,
         partitions: 1,
         journal: JournalKind::Sled,
+        postgres: None,
         durability: Durability::PowerLoss,
         memory_max: 256 << 20,
         messages_max: 10_000_000,
@@ -333,6 +334,14 @@ impl<F: Fn() -> Result<(), StoreError> + Send + Sync> Journal for Watched<F> {
 
     fn reader(&self) -> Option<Box<dyn JournalReader>> {
         self.journal.reader()
+    }
+
+    fn lease(&self) -> Option<Arc<Tenure>> {
+        self.journal.lease()
+    }
+
+    fn tend(&mut self) -> Result<Option<Instant>, StoreError> {
+        self.journal.tend()
     }
 
     fn size(&self) -> u64 {

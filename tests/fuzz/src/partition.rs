@@ -120,6 +120,7 @@ fn options() -> StoreOptions {
         node_number: 0,
         partitions: 1,
         journal: JournalKind::Nothing,
+        postgres: None,
         durability: Durability::ProcessCrash,
         memory_max: 1 << 30,
         messages_max: 10_000,

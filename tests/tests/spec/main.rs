@@ -78,6 +78,10 @@ mod proxy_protocol;
 // More waits than memory holds.
 mod backlog;
 
+// The journal in PostgreSQL.
+mod postgres;
+mod postgres_journal;
+
 // No answer before its record is durable.
 mod durability;
 

@@ -113,6 +113,7 @@ pub(super) fn options() -> StoreOptions {
         node_number: 0,
         partitions: 1,
         journal: JournalKind::Nothing,
+        postgres: None,
         durability: Durability::ProcessCrash,
         memory_max: super::MEMORY_MAX,
         messages_max: 1_000_000,
