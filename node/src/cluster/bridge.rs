@@ -1,13 +1,14 @@
 //! What the rest of the node is told of the cluster, and tells it, apart from what sessions and links say themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use smsc_proto::ids::PartitionId;
 use smsc_router::messages::LinksElsewhere;
 use smsc_store::{Name, StoreHandle};
 
-use super::fact::{Fact, Phase};
+use super::fact::{Fact, Key, Phase};
 use super::handle::ClusterHandle;
 use crate::services::Services;
 use crate::telemetry::health::{self, NodeState};
@@ -20,10 +21,14 @@ const OPERATORS_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes the node's standing and its partitions, for as long as it lives.
 pub async fn publish_standing(cluster: ClusterHandle, state: NodeState, store: StoreHandle) {
-    cluster.publish(store.partitions().map(|partition| Fact::Partition(partition.number())));
+    let mut owned = BTreeSet::new();
     let mut interval = tokio::time::interval(LOOK_EVERY);
     loop {
         interval.tick().await;
+        let now: BTreeSet<u16> = store.partitions().map(PartitionId::number).collect();
+        cluster.withdraw(owned.difference(&now).map(|partition| Key::Partition(*partition)));
+        cluster.publish(now.difference(&owned).map(|partition| Fact::Partition(*partition)));
+        owned = now;
         let phase = match state.phase() {
             health::Phase::Starting => Phase::Starting,
             health::Phase::Ready => Phase::Ready,

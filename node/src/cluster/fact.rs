@@ -160,13 +160,8 @@ impl Facts {
         }
     }
 
-    /// How many facts there are.
-    pub fn len(&self) -> usize {
+    /// How many facts there are: the standing counts always.
+    pub fn count(&self) -> usize {
         self.links.len() + self.binds.len() + self.partitions.len() + self.demands.len() + self.holds.len() + 1
-    }
-
-    /// Never: a node always has a standing.
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 }

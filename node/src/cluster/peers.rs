@@ -156,7 +156,7 @@ impl Peers {
             for (key, fact) in heard.facts {
                 facts.apply(key, fact);
             }
-            if facts.len() > FACTS_MAX {
+            if facts.count() > FACTS_MAX {
                 return Err(Unusable::TooMuch);
             }
             known.version = heard.version;

@@ -84,6 +84,11 @@ impl ClusterView {
         self.peers.iter().find(|peer| peer.facts.partitions.contains(&partition))
     }
 
+    /// Whether a peer whose word counts owns a partition.
+    pub fn has_owner(&self) -> bool {
+        self.counted().any(|peer| !peer.facts.partitions.is_empty())
+    }
+
     /// Peers whose word counts.
     pub fn counted(&self) -> impl Iterator<Item = &Peer> {
         self.peers.iter().filter(|peer| peer.counts())

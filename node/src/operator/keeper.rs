@@ -22,6 +22,7 @@ use crate::config::{Operator, OperatorBind};
 use crate::esme::listener::Threads;
 use crate::services::Services;
 use crate::shutdown::Drain;
+use crate::telemetry::metrics::LinkMetrics;
 
 /// How often we look whether a lease has run out. Far below what lies between that and the next holder.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -93,6 +94,8 @@ impl LinkKeeper {
         for profile in profiles {
             match state.operators.iter_mut().find(|kept| kept.profile.name == profile.name) {
                 None => {
+                    // An operator whose links run elsewhere is shown as not bound here, and not as absent.
+                    drop(LinkMetrics::new(&profile.config.name));
                     let kept = Kept { profile: profile.clone(), links: Vec::new(), leaving: Vec::new() };
                     state.operators.push(kept);
                 }

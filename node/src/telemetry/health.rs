@@ -145,10 +145,19 @@ impl NodeState {
         if self.0.ever_ready.get().is_some() { Ok(()) } else { Err(self.reason()) }
     }
 
-    /// Whether new connections should come here: started, not draining, not failed; never disk, queues or other nodes. A
-    /// node with an embedded journal owns a partition from its start to its end.
+    /// Whether new connections should come here: started, not draining, not failed, and in a cluster owning a partition
+    /// or seeing a node that does; never disk, journal, queues or other nodes. With an embedded journal a node owns its
+    /// partitions from start to end.
     pub(super) fn readiness(&self) -> Probe {
-        if self.phase() == Phase::Ready { Ok(()) } else { Err(self.reason()) }
+        if self.phase() != Phase::Ready {
+            return Err(self.reason());
+        }
+        match (self.0.store.get(), self.0.cluster.get()) {
+            (Some(store), Some(cluster)) if store.partitions().next().is_none() && !cluster.view().has_owner() => {
+                Err("no partition is here, and no node is seen that has one".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every check, for people.

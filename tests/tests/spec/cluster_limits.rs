@@ -71,11 +71,14 @@ fn an_operators_rate_is_shared_by_all_nodes() {
         let messages = vec![Message::to("46701234567"); 1_500];
         esme.submit_all(messages, 50, |_, answer| assert!(answer.is_ok(), "{answer:?}"));
     }
-    let (before, time) = (operator.message_count(), Duration::from_secs(4));
-    std::thread::sleep(time);
+    let (before, since) = (operator.message_count(), Instant::now());
+    std::thread::sleep(Duration::from_secs(4));
     let sent = operator.message_count() - before;
-    let allowed = RATE * time.as_secs() as usize;
-    assert!((allowed * 80 / 100..=allowed * 105 / 100 + RATE / 10).contains(&sent), "{sent} sent, {allowed} allowed");
+    // As long as it was, and not as it should have been: a busy machine wakes us late.
+    let allowed = RATE as f64 * since.elapsed().as_secs_f64();
+    // A burst of a tenth of a second stands at the beginning.
+    assert!(sent as f64 <= allowed * 1.05 + RATE as f64 / 10.0, "{sent} sent, {allowed} allowed");
+    assert!(sent as f64 >= allowed * 0.7, "{sent} sent, {allowed} allowed");
 }
 
 /// Waits until a bind there is answered so.

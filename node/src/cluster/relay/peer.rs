@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
 use smsc_proto::ids::PartitionId;
-use smsc_router::retry::RetrySchedule;
 use smsc_store::partition::Command;
 use smsc_store::{
-    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, Name, NotReplaced, OperatorReceipt, Outbox,
-    Outcome, Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring,
+    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, NotReplaced, OperatorReceipt, Outbox, Outcome,
+    Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring,
     SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
 };
 use tokio::sync::oneshot;
@@ -56,8 +55,6 @@ pub struct Peer {
     /// What the peer has asked our store, by the tag that the store was given.
     passed: FxHashMap<u32, u32>,
     next_tag: u32,
-    /// How messages for an operator are tried again, when a peer's link is lost with them.
-    retries: FxHashMap<Name, RetrySchedule>,
     reader: Reader,
     stream: Option<Open>,
     streams: u64,
@@ -168,9 +165,6 @@ pub struct StreamEnded {
 impl Peer {
     /// The actor of the peer with that node number.
     pub fn new(services: Arc<Services>, number: u16) -> Self {
-        let operators = &services.config.operator;
-        let retries =
-            operators.iter().map(|operator| (Name::intern(&operator.name), operator.retry_schedule())).collect();
         Self {
             number,
             owner: OwnerSide::new(services.config.session.response + WAY_MAX),
@@ -179,7 +173,6 @@ impl Peer {
             replies: FxHashMap::default(),
             passed: FxHashMap::default(),
             next_tag: 0,
-            retries,
             reader: Reader::default(),
             stream: None,
             streams: 0,
@@ -341,11 +334,10 @@ impl Peer {
                 OwnerStep::Lost { partition, holder, outbox, lease, attempt } => {
                     self.counters.lost.increment(1);
                     let now = self.services.now();
-                    let schedule = match outbox {
-                        Outbox::Operator(name) => self.retries.get(&name),
-                        Outbox::Account(_) => None,
-                    };
-                    let retry_at = schedule.unwrap_or(&self.services.offer_again).next(attempt, now);
+                    let live = self.services.live();
+                    let operator = live.profiles.iter().find(|profile| outbox == Outbox::Operator(profile.name));
+                    let schedule = operator.map_or(&self.services.offer_again, |profile| &profile.retry);
+                    let retry_at = schedule.next(attempt, now);
                     let items = vec![Settlement::new(lease, Outcome::LinkLost { retry_at })];
                     store.send_local(partition, Command::Settle(Settle { holder, items, reply: None }));
                 }
