@@ -199,9 +199,3 @@ def certificate():
             )
             _CERTIFICATE.update({"tls.crt": crt.read_text(), "tls.key": key.read_text(), "ca.crt": crt.read_text()})
     return _CERTIFICATE
-
-
-def without_cluster(complaints):
-    """Without the one complaint that this release has of every cluster: that it cannot form one yet."""
-    lines = complaints.splitlines(keepends=True)
-    return "".join(line for line in lines if "clusters are not built yet" not in line)

@@ -24,7 +24,7 @@ def check(text, folder, environment=()):
     file = folder / "smsc.toml"
     file.write_text(text.replace('"/etc/smsc/', f'"{folder}/etc/smsc/'))
     done = subprocess.run([cast.smsc(), "check", file], capture_output=True, text=True, env={**os.environ, **dict(environment)})
-    return cast.without_cluster(done.stderr)
+    return done.stderr
 
 
 class ExampleConfigurations(unittest.TestCase):
