@@ -66,10 +66,13 @@ pub struct HolderSide {
 #[derive(Debug)]
 struct Held {
     outbox: Outbox,
-    /// By partition and slot: the number of the lease, and in which run of the owner it was given. Nearly always one; an
-    /// owner that was started anew counts anew, and may give a message again whose earlier copy is still out here.
-    leases: FxHashMap<(PartitionId, u64), SmallVec<[(u32, u32); 1]>>,
+    /// By partition and slot.
+    leases: FxHashMap<(PartitionId, u64), Given>,
 }
+
+/// The number of a lease, and in which run of the owner it was given. Nearly always one; an owner that was started anew
+/// counts anew, and may give a message again whose earlier copy is still out here.
+type Given = SmallVec<[(u32, u32); 1]>;
 
 #[derive(Clone, Copy, Debug)]
 struct Asked {
