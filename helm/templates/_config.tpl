@@ -51,6 +51,14 @@
 {{- $limit := include "smsc.mebibytes" (dig "limits" "memory" "1Gi" .Values.resources) | int -}}
 {{- $_ := set $store "memory_max" (printf "%dMiB" (div $limit 4)) -}}
 {{- end -}}
+{{- with $store.postgres -}}
+{{- if and $root.Values.database.passwordSecret.name (not .password_file) -}}{{- $_ := set . "password_file" "/etc/smsc/database/password" -}}{{- end -}}
+{{- if and $root.Values.database.caSecret.name (not .ca) -}}{{- $_ := set . "ca" "/etc/smsc/database/ca.crt" -}}{{- end -}}
+{{- else -}}
+{{- if eq (default "sled" $store.journal) "postgres" -}}
+{{- fail "config.store.journal is postgres, and config.store.postgres.urls names no database." -}}
+{{- end -}}
+{{- end -}}
 {{- $_ := set $config "store" $store -}}
 
 {{- if eq (include "smsc.clustered" .) "true" -}}

@@ -72,6 +72,8 @@ class Pod:
             return {}
         elif "certificate" in name or name.endswith("-tls"):
             held = cast.certificate()
+        elif name == "smsc-db-ca":
+            held = {"ca.crt": cast.certificate()["ca.crt"]}
         elif name == "operator-authorities":
             held = {"north.crt": cast.certificate()["ca.crt"]}
         else:

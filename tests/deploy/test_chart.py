@@ -90,14 +90,24 @@ class TheChart(unittest.TestCase):
 
 
 class ARelease(unittest.TestCase):
-    def test_a_change_of_the_configuration_rolls_the_pods(self):
-        self.assertNotEqual(self.checksum(), self.checksum(config={"telemetry": {"log_level": "debug"}}))
+    def test_only_what_a_node_cannot_take_up_while_it_runs_rolls_the_pods(self):
+        self.assertEqual(self.checksum(), self.checksum(accounts=[{"system_id": "new"}]))
+        self.assertEqual(self.checksum(), self.checksum(operators=[{"name": "n", "addresses": ["n.example:2775"], "system_id": "s"}]))
+        self.assertEqual(self.checksum(), self.checksum(config={"telemetry": {"log_level": "debug"}}))
+        self.assertNotEqual(self.checksum(), self.checksum(config={"store": {"messages_max": 5}}))
 
-    def test_with_restart_only_what_needs_one_rolls_the_pods(self):
-        only = lambda **given: self.checksum(configChecksum="restart", **given)
-        self.assertEqual(only(), only(accounts=[{"system_id": "new"}]))
-        self.assertEqual(only(), only(config={"telemetry": {"log_level": "debug"}}))
-        self.assertNotEqual(only(), only(config={"store": {"messages_max": 5}}))
+    def test_with_all_every_change_of_the_configuration_rolls_the_pods(self):
+        every = lambda **given: self.checksum(configChecksum="all", **given)
+        self.assertNotEqual(every(), every(config={"telemetry": {"log_level": "debug"}}))
+
+    def test_the_password_and_the_authority_of_a_database_come_from_its_secrets(self):
+        documents = helm.objects("cloudnativepg")
+        found = yaml.safe_load(helm.configuration(documents))["store"]["postgres"]
+        self.assertEqual((found["password_file"], found["ca"]), ("/etc/smsc/database/password", "/etc/smsc/database/ca.crt"))
+        spec = helm.one(documents, "StatefulSet")["spec"]["template"]["spec"]
+        volume = next(volume for volume in spec["volumes"] if volume["name"] == "database")
+        names = {source["secret"]["name"] for source in volume["projected"]["sources"]}
+        self.assertEqual(names, {"smsc-db-app", "smsc-db-ca"})
 
     def test_a_large_number_stays_a_number(self):
         text = helm.configuration(helm.render({"config": {"store": {"messages_max": 20_000_000_000}}}))
@@ -167,6 +177,9 @@ class AWrongValue(unittest.TestCase):
 
     def test_nodes_that_do_not_know_each_other_are_refused(self):
         self.refused({"cluster": {"enabled": False}}, "keep receipts from their customers")
+
+    def test_a_journal_in_postgresql_without_a_database_is_refused(self):
+        self.refused({"config": {"store": {"journal": "postgres"}}}, "names no database")
 
     def test_tls_without_a_certificate_is_refused(self):
         self.refused({"listeners": {"smpps": {"enabled": True}}}, "listeners.smpps.tls.existingSecret")
