@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 /// The node's share of the operator's `throughput_max`, and what is asked of it.
 #[derive(Debug)]
 pub struct Pace {
-    /// Messages a second; 0: no limit.
+    /// What all nodes may send together.
+    rate: u32,
+    /// Messages a second from here; 0: no limit.
     share: AtomicU32,
     /// Bound links that send.
     links: AtomicU32,
@@ -14,10 +16,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// That share; 0 is no limit.
-    pub const fn new(share: u32) -> Self {
+    /// Of an operator with that rate, which is this node's share until another is set; 0 is no limit.
+    pub const fn new(rate: u32) -> Self {
         Self {
-            share: AtomicU32::new(share),
+            rate,
+            share: AtomicU32::new(rate),
             links: AtomicU32::new(0),
             granted: AtomicU64::new(0),
             starved: AtomicBool::new(false),
@@ -54,13 +57,12 @@ impl Pace {
         }
     }
 
-    /// What wanted to go since the last call. Who got less than he wanted counts for twice his share: how much more it
-    /// would have been, nobody knows.
+    /// What wanted to go since the last call. Who got less than he wanted would take all: how much more it would have
+    /// been, nobody knows, and nodes that all want more share evenly.
     pub fn take_demand(&self) -> u32 {
         let granted = u32::try_from(self.granted.swap(0, Ordering::Relaxed)).unwrap_or(u32::MAX);
         let starved = self.starved.swap(false, Ordering::Relaxed);
-        let more = if starved { self.share.load(Ordering::Relaxed) } else { 0 };
-        granted.saturating_add(more)
+        if starved { self.rate } else { granted }
     }
 }
 
@@ -91,6 +93,6 @@ mod tests {
         pace.asked(40, 40);
         assert_eq!(pace.take_demand(), 40);
         pace.asked(60, 90);
-        assert_eq!((pace.take_demand(), pace.take_demand()), (160, 0));
+        assert_eq!((pace.take_demand(), pace.take_demand()), (100, 0));
     }
 }
