@@ -18,6 +18,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 use smsc_proto::ids::PartitionId;
 use smsc_store::{Holder, Lease, LeasedDelivery, Outbox, Outcome, Settlement};
 use uuid::Uuid;
@@ -65,9 +66,13 @@ pub struct HolderSide {
 #[derive(Debug)]
 struct Held {
     outbox: Outbox,
-    /// By partition and slot: the number of the lease, and in which run of the owner it was given.
-    leases: FxHashMap<(PartitionId, u64), (u32, u32)>,
+    /// By partition and slot.
+    leases: FxHashMap<(PartitionId, u64), Given>,
 }
+
+/// The number of a lease, and in which run of the owner it was given. Nearly always one; an owner that was started anew
+/// counts anew, and may give a message again whose earlier copy is still out here.
+type Given = SmallVec<[(u32, u32); 1]>;
 
 #[derive(Clone, Copy, Debug)]
 struct Asked {
@@ -145,13 +150,14 @@ impl HolderSide {
         let held = self.holders.get_mut(&holder);
         let Some(leases) = held.map(|held| &mut held.leases) else { return self.run };
         let key = (partition, lease.slot);
-        match leases.get(&key).copied() {
-            Some((number, run)) if number == lease.number => {
-                leases.remove(&key);
-                run
-            }
-            Some(_) | None => self.run,
+        let Some(given) = leases.get_mut(&key) else { return self.run };
+        // Two copies under one number cannot be told apart: the first answer is taken for the earlier one's.
+        let Some(place) = given.iter().position(|(number, _)| *number == lease.number) else { return self.run };
+        let (_, run) = given.remove(place);
+        if given.is_empty() {
+            leases.remove(&key);
         }
+        run
     }
 
     fn keep(&mut self, mut batch: Batch, steps: &mut Vec<HolderStep>) {
@@ -263,7 +269,9 @@ impl HolderSide {
             // It has gone meanwhile, and the owner will hear that: it takes back what nobody got.
             return Ok(());
         };
-        held.leases.extend(items.iter().map(|item| ((partition, item.lease.slot), (item.lease.number, self.run))));
+        for Lease { slot, number, .. } in items.iter().map(|item| item.lease) {
+            held.leases.entry((partition, slot)).or_default().push((number, self.run));
+        }
         steps.push(HolderStep::Leased { holder, partition, room, items });
         Ok(())
     }
@@ -282,16 +290,15 @@ impl HolderSide {
 
     /// Leases of the owner's present run that links and binds have.
     pub fn held(&self) -> impl Iterator<Item = Lease> + '_ {
-        self.holders
-            .values()
-            .flat_map(|held| &held.leases)
-            .filter(|(_, (_, run))| *run == self.run)
-            .map(|((partition, slot), (number, _))| Lease { partition: *partition, slot: *slot, number: *number })
+        let all = self.holders.values().flat_map(|held| &held.leases);
+        let all = all.flat_map(|(key, given)| given.iter().map(move |(number, run)| (*key, *number, *run)));
+        let present = all.filter(|(_, _, run)| *run == self.run);
+        present.map(|((partition, slot), number, _)| Lease { partition, slot, number })
     }
 
     /// Leases on links and binds, outcomes that are not confirmed.
     pub fn load(&self) -> (usize, usize) {
-        let leases = self.holders.values().map(|held| held.leases.len()).sum();
+        let leases = self.holders.values().map(|held| held.leases.values().map(SmallVec::len).sum::<usize>()).sum();
         (leases, self.unconfirmed.values().map(|batch| batch.items.len()).sum())
     }
 }

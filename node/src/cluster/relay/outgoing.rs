@@ -105,8 +105,7 @@ mod tests {
         let body = bytes::Bytes::from(vec![0; 1 << 20]);
         let deliveries = vec![super::super::wire::Delivery { body, ..Default::default() }];
         let leased = super::super::wire::Leased { deliveries, ..Default::default() };
-        let said = (0..70).map(|_| outgoing.say(part::Part::Leased(leased.clone())));
-        assert!(said.last().unwrap().is_err());
+        assert!((0..70).any(|_| outgoing.say(part::Part::Leased(leased.clone())).is_err()));
         drop(frames);
     }
 }

@@ -10,7 +10,7 @@
 mod store;
 mod world;
 
-use self::world::{Faults, World};
+use self::world::{Faults, Seen, World};
 
 /// Runs of one test; together they take some seconds in a debug build.
 const RUNS: u64 = 700;
@@ -22,42 +22,63 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn run(faults: Faults) {
+/// All seeds together have seen that; one alone need not.
+fn assert_seen(seen: Seen, what: impl Fn(Seen) -> bool) {
+    assert!(seeds().len() == 1 || what(seen), "{seen:?}");
+}
+
+/// Runs all seeds; what happened in all of them together.
+fn run(faults: Faults) -> Seen {
+    let mut all = Seen::default();
     for seed in seeds() {
-        let ran = std::panic::catch_unwind(|| World::new(seed, faults).run());
-        if let Err(panic) = ran {
-            eprintln!("the same again: SMSC_SEED={seed}");
-            std::panic::resume_unwind(panic);
+        match std::panic::catch_unwind(|| World::new(seed, faults).run()) {
+            Ok(Seen { relayed, given_back, lost, late }) => {
+                all.relayed += relayed;
+                all.given_back += given_back;
+                all.lost += lost;
+                all.late += late;
+            }
+            Err(panic) => {
+                eprintln!("the same again: SMSC_SEED={seed}");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    all
 }
 
 #[test]
 fn without_faults_every_message_is_written_once_and_ends() {
-    run(Faults::default());
+    let seen = run(Faults::default());
+    assert_seen(seen, |seen| seen.relayed > 0 && seen.given_back + seen.lost + seen.late == 0);
 }
 
 #[test]
 fn streams_that_break_repeat_no_message_and_lose_none() {
-    run(Faults { breaks: true, ..Faults::default() });
+    let seen = run(Faults { breaks: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.given_back > 0 && seen.lost == 0);
 }
 
 #[test]
 fn streams_that_stay_away_longer_than_a_response_may_take_repeat_only_what_was_out() {
-    run(Faults { breaks: true, long_breaks: true, ..Faults::default() });
+    let seen = run(Faults { breaks: true, long_breaks: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.given_back > 0 && seen.lost > 0 && seen.late > 0);
 }
 
 #[test]
 fn links_that_are_lost_and_answers_that_come_late_are_told_to_the_owner() {
-    run(Faults { breaks: true, links: true, ..Faults::default() });
+    let seen = run(Faults { breaks: true, links: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.late > 0);
 }
 
 #[test]
 fn nodes_that_are_killed_and_started_lose_no_message() {
-    run(Faults { breaks: true, kills: true, ..Faults::default() });
+    let seen = run(Faults { breaks: true, kills: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.lost > 0 && seen.late > 0);
 }
 
 #[test]
 fn all_of_it_together_loses_no_message() {
-    run(Faults { breaks: true, long_breaks: true, links: true, kills: true });
+    let seen = run(Faults { breaks: true, long_breaks: true, links: true, kills: true });
+    assert_seen(seen, |seen| seen.given_back > 0 && seen.lost > 0 && seen.late > 0);
 }

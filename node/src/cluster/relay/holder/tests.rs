@@ -250,3 +250,17 @@ fn an_owner_that_never_confirms_is_asked_for_nothing_until_it_does() {
     let steps = std::mem::take(&mut side.steps);
     assert!(steps.iter().any(|step| matches!(step, HolderStep::Ring { holder: LINK, .. })), "{steps:?}");
 }
+
+#[test]
+fn two_copies_under_one_number_are_settled_one_after_the_other() {
+    let mut side = Side::open();
+    side.has([1]);
+    side.breaks();
+    side.opens(2);
+    side.has([1]);
+    side.settles(vec![retry(1)]);
+    assert!(side.said().is_empty(), "the earlier copy's, which is worth nothing to the new owner");
+    side.settles(vec![sent(1)]);
+    assert_eq!(side.said(), [outcomes(1, vec![sent(1)])]);
+    assert_eq!(side.side.load(), (0, 1));
+}

@@ -1,7 +1,7 @@
 //! The nodes of a simulation, what is under way between them, and time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 use smsc_proto::ids::{OperatorMessageId, PartitionId};
@@ -17,7 +17,9 @@ use crate::puller::Puller;
 
 const NODES: u16 = 3;
 const WINDOW: u32 = 4;
-const MESSAGES: usize = 12;
+/// Submitted at one moment; more than a window takes.
+const BURST: usize = 6;
+const BURSTS: usize = 5;
 /// Faults end then, in milliseconds; everything must have ended some time later.
 const FAULTS_END: u64 = 6_000;
 const END: u64 = 60_000;
@@ -130,11 +132,12 @@ struct Node {
     stand_ins: HashMap<Holder, u16>,
 }
 
-/// The node's one link to the operator.
+/// The node's one link to the operator. It takes messages of the other nodes only: all of them are relayed.
 struct Link {
     holder: Holder,
     puller: Puller,
-    out: HashSet<Lease>,
+    /// Two copies of a message may be out, under one number if its owner was started anew.
+    out: Vec<Lease>,
 }
 
 /// One stream between two nodes.
@@ -155,6 +158,20 @@ pub(super) struct World {
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: HashMap<u64, Event>,
     next: u64,
+    seen: Seen,
+}
+
+/// What has happened, to know that it does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// Messages that a link of another node was given.
+    pub(super) relayed: u32,
+    /// Leases that were given back as never written.
+    pub(super) given_back: u32,
+    /// Leases that were lost with their link.
+    pub(super) lost: u32,
+    /// Outcomes that were told late.
+    pub(super) late: u32,
 }
 
 impl World {
@@ -170,10 +187,11 @@ impl World {
             queue: BinaryHeap::new(),
             events: HashMap::new(),
             next: 1,
+            seen: Seen::default(),
         };
         for node in 0..NODES {
             let partition = PartitionId::new(node * 16).expect("below 1024");
-            let link = Link { holder: Holder(0), puller: Puller::new(WINDOW, Rest::Returns), out: HashSet::new() };
+            let link = Link { holder: Holder(0), puller: Puller::new(WINDOW, Rest::Returns), out: Vec::new() };
             world.nodes.push(Node {
                 run: 0,
                 up: false,
@@ -187,9 +205,11 @@ impl World {
             });
             world.at(0, Event::Start { node });
         }
-        for _ in 0..MESSAGES {
+        for _ in 0..BURSTS {
             let (when, node) = (world.below(FAULTS_END), world.any_node());
-            world.at(when, Event::Submit { node });
+            for _ in 0..BURST {
+                world.at(when, Event::Submit { node });
+            }
         }
         world.plan_faults();
         world.at(100, Event::Look);
@@ -214,7 +234,7 @@ impl World {
     }
 
     /// Runs until everything should have ended, and looks whether it has.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self) -> Seen {
         while let Some(Reverse((when, number))) = self.queue.pop() {
             if when > END {
                 break;
@@ -235,6 +255,7 @@ impl World {
                 assert_eq!(side.given(), 0, "what node {number} gave to node {peer}");
             }
         }
+        self.seen
     }
 
     fn check(&self) {
@@ -417,12 +438,17 @@ impl World {
                     here.store.release(holder);
                 }
                 OwnerStep::Pull { holder, room, .. } => self.pull_here(node, Whose::Peer(peer), holder, room),
-                OwnerStep::Settle { holder, items, .. } => self.settle_here(node, Whose::Peer(peer), holder, items),
+                OwnerStep::Settle { holder, items, .. } => {
+                    self.seen.late += items.iter().filter(|settlement| settlement.late).count() as u32;
+                    self.settle_here(node, Whose::Peer(peer), holder, items);
+                }
                 OwnerStep::GiveBack { leases, .. } => {
+                    self.seen.given_back += leases.len() as u32;
                     let items = leases.into_iter().map(|lease| Settlement::new(lease, Outcome::NotSent));
                     here.store.settle(&items.collect::<Vec<_>>());
                 }
                 OwnerStep::Lost { lease, .. } => {
+                    self.seen.lost += 1;
                     let outcome = Outcome::LinkLost { retry_at: Timestamp::default() };
                     here.store.settle(&[Settlement::new(lease, outcome)]);
                 }
@@ -586,7 +612,8 @@ impl World {
         here.link.puller.leased(partition, room, items.len() as u32);
         let holder = here.link.holder;
         for LeasedDelivery { lease, .. } in items {
-            self.nodes[usize::from(node)].link.out.insert(lease);
+            self.seen.relayed += 1;
+            self.nodes[usize::from(node)].link.out.push(lease);
             let owner = usize::from(lease.partition.number() / 16);
             self.nodes[owner].store.messages[lease.slot as usize].written += 1;
             let when = self.now + 5 + self.below(RESPONSE_MAX / 2);
@@ -607,8 +634,12 @@ impl World {
 
     fn responds(&mut self, node: u16, holder: Holder, lease: Lease, outcome: Outcome, late: bool) {
         let here = &mut self.nodes[usize::from(node)];
-        if !here.up || here.link.holder != holder || !(late || here.link.out.remove(&lease)) {
+        if !here.up || here.link.holder != holder {
             return;
+        }
+        if !late {
+            let Some(place) = here.link.out.iter().position(|out| *out == lease) else { return };
+            here.link.out.remove(place);
         }
         self.settle(node, holder, vec![Settlement { lease, outcome, late }]);
     }
@@ -637,13 +668,12 @@ impl World {
         }
         let link = &mut self.nodes[usize::from(node)].link;
         let holder = link.holder;
-        let lost = link.out.drain().map(|lease| {
+        let lost = link.out.drain(..).map(|lease| {
             let outcome = Outcome::LinkLost { retry_at: Timestamp::default() };
             Settlement::new(lease, outcome)
         });
         let lost = lost.collect();
         self.settle(node, holder, lost);
-        self.nodes[usize::from(node)].store.release(holder);
         for peer in (0..NODES).filter(|peer| *peer != node) {
             let mut steps = Vec::new();
             let side = self.nodes[usize::from(node)].owners.get_mut(&peer).expect("all are known");
@@ -658,8 +688,7 @@ impl World {
         let here = &mut self.nodes[usize::from(node)];
         here.next_holder += 1;
         let holder = Holder(here.next_holder);
-        here.link = Link { holder, puller: Puller::new(WINDOW, Rest::Returns), out: HashSet::new() };
-        here.store.register(holder);
+        here.link = Link { holder, puller: Puller::new(WINDOW, Rest::Returns), out: Vec::new() };
         for peer in (0..NODES).filter(|peer| *peer != node) {
             let mut steps = Vec::new();
             let side = self.nodes[usize::from(node)].owners.get_mut(&peer).expect("all are known");
