@@ -22,7 +22,13 @@ DASHBOARDS = sorted((cast.ROOT / "deploy/grafana").glob("*.json"))
 CLOSED = {"side", "direction", "command", "state", "result", "scope", "op", "bind_type"}
 
 # What a single node with its embedded journal has nothing to say of, with its labels: peers, and PostgreSQL.
-ELSEWHERE = {"smsc_cluster_peer_up": {"peer"}, "smsc_cluster_members": {"state"}, "smsc_store_replicated": set()}
+ELSEWHERE = {
+    "smsc_cluster_members": {"state"},
+    "smsc_cluster_peer_up": {"peer"},
+    "smsc_cluster_rpc_errors_total": {"peer", "method", "code"},
+    "smsc_store_adoptions_total": set(),
+    "smsc_store_replicated": set(),
+}
 
 
 def expressions():

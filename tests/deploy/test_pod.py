@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import re
 import signal
 import subprocess
 import time
@@ -92,6 +93,28 @@ class ANodeInItsPod(unittest.TestCase):
             with cast.process(*inside(child), cast.smsc(), "simulate-operator", "--listen=127.0.0.1:2875"):
                 done = release_test("30s")
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_takes_the_token_that_the_chart_makes_as_an_admins_and_takes_up_a_password_without_a_new_pod(self):
+        with self.running() as (made, child):
+            cast.until("the node is ready", lambda: get(child, made.port("http"), "/readyz").endswith("200"))
+            token = made.folder / "etc/smsc/token/token"
+            node = f"--node=http://127.0.0.1:{made.port('http')}"
+
+            def ctl(*arguments):
+                return subprocess.run([*inside(child), cast.smsc(), "ctl", node, *arguments], capture_output=True, text=True)
+
+            self.assertIn("no token", ctl("config", "reload").stderr)
+            self.assertEqual(ctl("--token-file", token, "config", "reload").returncode, 0)
+            load = ["load", "--idle", "--binds=1", "--duration=1s", "--system-id=bank", "--password=another"]
+            bind = [*inside(child), cast.smsc(), *load, f"--smsc=127.0.0.1:{made.port('smpp')}"]
+            binds = lambda: subprocess.run(bind, capture_output=True).returncode == 0
+            self.assertFalse(binds(), "that is not the password yet")
+            loaded = lambda: re.search(r"^smsc_config_last_reload_success_timestamp_seconds (.*)$", get(child, made.port("http"), "/metrics"), re.M)[1]
+            before = loaded()
+            (made.folder / "etc/smsc/passwords/account-bank").write_text("another")
+            cast.until("the node has seen it", lambda: loaded() != before)
+            # After a failure the next bind may have to wait.
+            cast.until("the new password counts", binds)
 
     @contextlib.contextmanager
     def running(self):
