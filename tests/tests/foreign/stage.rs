@@ -134,5 +134,7 @@ pub(crate) fn installed(variable: &str) -> PathBuf {
 pub(crate) fn write_ports(node: SocketAddr, operator: SocketAddr) {
     let Some(file) = std::env::var_os("SMSC_FOREIGN_PORTS") else { return };
     let mut file = OpenOptions::new().create(true).append(true).open(file).expect("the list of ports can be written");
-    writeln!(file, "node {}\noperator {}", node.port(), operator.port()).expect("it has room");
+    // In one piece: another client's stage may write at the same moment.
+    let lines = format!("node {}\noperator {}\n", node.port(), operator.port());
+    file.write_all(lines.as_bytes()).expect("it has room");
 }
