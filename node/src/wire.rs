@@ -311,8 +311,7 @@ impl<T: Clone> Wire<T> {
         if stalled || partial {
             self.partial_since = None;
             self.unsent_since = None;
-            self.session.output().clear();
-            self.session.handle_disconnect();
+            self.cut();
         }
         if self.session.poll_timeout().is_some_and(|deadline| now >= deadline) {
             self.session.handle_timeout(now);

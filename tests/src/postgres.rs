@@ -76,10 +76,25 @@ impl Postgres {
         let done = backup.output().expect("pg_basebackup can be started");
         assert!(done.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&done.stderr));
         standby.start_again();
-        self.sql("alter system set synchronous_standby_names = 'standby'");
-        self.sql("select pg_reload_conf()");
+        self.waits_for("standby");
         self.expect("select count(*) from pg_stat_replication where sync_state = 'sync'", "1");
         standby
+    }
+
+    /// From now on it waits for a standby that is not there.
+    pub fn loses_its_standby(&self) {
+        self.waits_for("gone");
+    }
+
+    fn waits_for(&self, standby: &str) {
+        self.sql(&format!("alter system set synchronous_standby_names = '{standby}'"));
+        self.sql("select pg_reload_conf()");
+    }
+
+    /// It waits for no standby any more.
+    pub fn has_what_it_waits_for(&self) {
+        self.sql("alter system reset synchronous_standby_names");
+        self.sql("select pg_reload_conf()");
     }
 
     /// Makes a standby the primary.

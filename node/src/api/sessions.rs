@@ -44,16 +44,19 @@ pub(super) async fn list(
     Ok(json_body(&json!({ "sessions": sessions })))
 }
 
+fn find(node: &Node, id: &str) -> Result<SessionEntry, ApiError> {
+    let holder = holder(id)?;
+    node.services.directory.list(None).into_iter().find(|one| one.holder == holder).ok_or_else(|| gone(id))
+}
+
 /// GET sessions/{id}
 pub(super) async fn show(
     State(api): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
-    let holder = holder(&id)?;
-    let all = node.services.directory.list(None);
-    let found = all.iter().find(|one| one.holder == holder).ok_or_else(|| gone(&id))?;
-    Ok(json_body(&session(node, found)))
+    let found = find(node, &id)?;
+    Ok(json_body(&session(node, &found)))
 }
 
 /// POST sessions/{id}/disconnect
@@ -63,11 +66,9 @@ pub(super) async fn disconnect(
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
-    let holder = holder(&id)?;
-    let all = node.services.directory.list(None);
-    let found = all.iter().find(|one| one.holder == holder).ok_or_else(|| gone(&id))?;
-    let actor = node.services.directory.session(holder).ok_or_else(|| gone(&id))?;
-    let before = session(node, found);
+    let found = find(node, &id)?;
+    let actor = node.services.directory.session(found.holder).ok_or_else(|| gone(&id))?;
+    let before = session(node, &found);
     actor.do_send(Disconnect { within: LEAVE_WITHIN });
     let what = format!("session {id}");
     audit::record(&caller, "session.disconnect", &what, &before, &Value::Null);

@@ -147,20 +147,17 @@ impl ClusterHandle {
         let (answer, met) = self.state().membership.greet(hello, Instant::now());
         match met {
             Ok(true) => {
-                tracing::info!(
-                    event = "cluster.joined",
-                    peer = hello.name,
-                    number = hello.number,
-                    address = hello.advertise,
-                    build = hello.build,
-                    "a node has joined"
-                );
-                self.refresh();
+                self.joined(&hello.name, hello.number, &hello.advertise, &hello.build);
             }
             Ok(false) | Err(Refused::Myself) => {}
             Err(refused) => self.0.refusals.refused_caller(&hello.name, &hello.advertise, &refused),
         }
         answer
+    }
+
+    fn joined(&self, peer: &str, number: u32, address: &str, build: &str) {
+        tracing::info!(event = "cluster.joined", peer, number, address, build, "a node has joined");
+        self.refresh();
     }
 
     /// Takes the answer to our own Hello from that address.
@@ -169,15 +166,7 @@ impl ClusterHandle {
         match greeted {
             Ok((stranger, new)) => {
                 if new {
-                    tracing::info!(
-                        event = "cluster.joined",
-                        peer = stranger.name,
-                        number = stranger.number,
-                        address = stranger.address,
-                        build = stranger.build,
-                        "a node has joined"
-                    );
-                    self.refresh();
+                    self.joined(&stranger.name, stranger.number.into(), &stranger.address, &stranger.build);
                 }
                 Ok(stranger)
             }

@@ -140,15 +140,13 @@ fn what_waits_for_a_lost_standby_is_answered_when_that_is_there_again() {
     let operator = Operator::start("op-a");
     let node = usual(&operator).postgres(&postgres).section("store", "partitions = 1").start();
     let esme = node.transmitter("demo");
-    postgres.sql("alter system set synchronous_standby_names = 'gone'");
-    postgres.sql("select pg_reload_conf()");
+    postgres.loses_its_standby();
     node.expect_metric("smsc_store_replicated", &[], 1.0);
     let waits = esme.send(&message().text("waits"));
     postgres.expect("select count(*) > 0 from pg_stat_activity where wait_event = 'SyncRep'", "t");
     std::thread::sleep(QUIET);
     assert_eq!(operator.message_count(), 0, "it is on one machine only");
-    postgres.sql("alter system reset synchronous_standby_names");
-    postgres.sql("select pg_reload_conf()");
+    postgres.has_what_it_waits_for();
     assert!(esme.answer_to(waits).is_ok());
     assert_eq!(operator.expect_message().message.as_text(), "waits");
 }
@@ -159,8 +157,7 @@ fn a_wait_for_the_standby_that_somebody_cancels_is_not_taken_for_success() {
     let operator = Operator::start("op-a");
     let node = usual(&operator).postgres(&postgres).section("store", "partitions = 1").start();
     let esme = node.transmitter("demo");
-    postgres.sql("alter system set synchronous_standby_names = 'gone'");
-    postgres.sql("select pg_reload_conf()");
+    postgres.loses_its_standby();
     node.expect_metric("smsc_store_replicated", &[], 1.0);
     let waits = esme.send(&message().text("waits"));
     let waiting = "from pg_stat_activity where wait_event = 'SyncRep' and query like '%smsc.journal%'";
@@ -169,8 +166,7 @@ fn a_wait_for_the_standby_that_somebody_cancels_is_not_taken_for_success() {
     // The server has said INSERT 0 1, and warned.
     node.expect_metric_above("smsc_store_errors_total", &[("op", "append")], 0.0);
     assert_eq!(operator.message_count(), 0);
-    postgres.sql("alter system reset synchronous_standby_names");
-    postgres.sql("select pg_reload_conf()");
+    postgres.has_what_it_waits_for();
     assert!(esme.answer_to(waits).is_ok(), "adopted anew, and looked up");
     assert_eq!(operator.expect_message().message.as_text(), "waits");
     assert_eq!(postgres.sql("select epoch > 1 from smsc.partition where id = 960"), "t");
