@@ -103,6 +103,9 @@ mod cluster_limits;
 mod cluster_tls;
 mod placement;
 
+// Routes, accounts and operators changed on one node count on all.
+mod cluster_changes;
+
 // What a configuration may say.
 mod configuration;
 
@@ -120,6 +123,9 @@ mod metrics;
 
 // What operations people ask and do, over HTTP.
 mod api;
+
+// The same asked of any node of several.
+mod cluster_answers;
 
 // The same from the shell.
 mod ctl;
