@@ -21,6 +21,8 @@ pub(crate) struct StoreMetrics {
     commit_duration: Histogram,
     commit_errors: Counter,
     size: Gauge,
+    records: Gauge,
+    alive: Gauge,
     free: Gauge,
     capacity: Gauge,
     read_only: Gauge,
@@ -76,6 +78,8 @@ impl StoreMetrics {
             commit_duration: histogram!("smsc_store_operation_duration_seconds", "op" => "commit"),
             commit_errors: counter!("smsc_store_errors_total", "op" => "commit"),
             size: gauge!("smsc_store_size_bytes"),
+            records: gauge!("smsc_store_records_bytes"),
+            alive: gauge!("smsc_store_alive_bytes"),
             free: gauge!("smsc_store_free_bytes"),
             capacity: gauge!("smsc_store_capacity_bytes"),
             read_only: gauge!("smsc_store_read_only"),
@@ -115,6 +119,8 @@ impl StoreMetrics {
         }
         self.partitions.set(partitions.iter().filter(|partition| partition.running).count() as f64);
         let of_all = |value: fn(&PartitionStats) -> u64| partitions.iter().map(|p| value(&p.stats)).sum::<u64>() as f64;
+        self.records.set(of_all(|stats| stats.journal_octets));
+        self.alive.set(of_all(|stats| stats.live_octets));
         self.body_octets.set(of_all(|stats| stats.body_octets));
         self.spilled.set(of_all(|stats| stats.spilled));
         let sum = |count: &dyn Fn(&Counters) -> u64| partitions.iter().map(|p| count(&p.stats.counters)).sum::<u64>();
@@ -222,6 +228,8 @@ fn describe() {
         "Partitions in PostgreSQL that were adopted, also anew by the same node."
     );
     describe_gauge!("smsc_store_size_bytes", Unit::Bytes, "Octets of the journals on the disk.");
+    describe_gauge!("smsc_store_records_bytes", Unit::Bytes, "Octets of the records that the journals keep.");
+    describe_gauge!("smsc_store_alive_bytes", Unit::Bytes, "Octets of those records that are still needed.");
     describe_gauge!("smsc_store_free_bytes", Unit::Bytes, "Octets that the journal's disk has free.");
     describe_gauge!("smsc_store_capacity_bytes", Unit::Bytes, "Octets of the journal's disk in all.");
     describe_gauge!("smsc_store_read_only", "1 while new messages are refused: the disk is low, or the store failed.");

@@ -7,6 +7,7 @@ mod idle;
 mod neighbours;
 mod one_bind;
 mod paced;
+mod soak;
 mod whole_life;
 
 use crate::bench::Bench;
@@ -22,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) run: fn(&mut Bench) -> Result<Vec<Figure>, String>,
 }
 
-/// All of them.
+/// Those that run when none is named.
 pub(crate) const ROWS: &[Row] = &[
     Row { name: "accept", what: "accept, durable, 16 binds × window 100", run: accept::run },
     Row { name: "life-16", what: "whole life, flood, 16 links × 100", run: whole_life::over_16_links },
@@ -36,3 +37,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "kills", what: "100 × kill -9 under load", run: elsewhere::kills },
     Row { name: "fuzz", what: "hostile bytes", run: elsewhere::fuzzed },
 ];
+
+/// Those that take so long that they run only when they are named, or short.
+pub(crate) const LONG_ROWS: &[Row] =
+    &[Row { name: "soak", what: "ten minutes of whole lives at 100,000/s", run: soak::run }];
