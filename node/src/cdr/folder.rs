@@ -105,7 +105,7 @@ impl CdrFolder {
         self.replace(&with_suffix(&closed, MANIFEST), &Manifest::of(part, &name, &self.node, now))?;
         let next = Position { number: part.number() + 1, seq: part.next_seq() };
         // A file that somebody has put back does not lead back.
-        if self.position()?.number < next.number {
+        if self.written_position()?.is_none_or(|position| position.number < next.number) {
             self.set_position(next)?;
         }
         fs::rename(part.path(), &closed).map_err(CdrError::io("rename", part.path()))?;
@@ -125,16 +125,8 @@ impl CdrFolder {
 
     /// What comes next by what was written down; after the newest manifest if that is lost.
     fn position(&self) -> Result<Position, CdrError> {
-        let file = self.position_file();
-        match fs::read(&file) {
-            Ok(octets) => {
-                if let Ok(position) = serde_json::from_slice(&octets) {
-                    return Ok(position);
-                }
-                tracing::error!(event = "cdr.position", file = %file.display(), "the position cannot be read: the newest manifest counts");
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(CdrError::io("read", &file)(error)),
+        if let Some(position) = self.written_position()? {
+            return Ok(position);
         }
         let mut position = Position { number: 1, seq: 1 };
         for (path, number) in self.files(MANIFEST)? {
@@ -145,6 +137,20 @@ impl CdrFolder {
             }
         }
         Ok(position)
+    }
+
+    fn written_position(&self) -> Result<Option<Position>, CdrError> {
+        let file = self.position_file();
+        let octets = match fs::read(&file) {
+            Ok(octets) => octets,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CdrError::io("read", &file)(error)),
+        };
+        let position = serde_json::from_slice(&octets);
+        if let Err(error) = &position {
+            tracing::error!(event = "cdr.position", file = %file.display(), %error, "the position cannot be read: the newest manifest counts");
+        }
+        Ok(position.ok())
     }
 
     /// One that is being written, and whether its closing had begun.

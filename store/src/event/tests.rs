@@ -89,6 +89,18 @@ fn every_kind() -> Vec<Event<'static>> {
             receipt_expires: NOW,
             parked: Some(0),
         },
+        Event::Retained { slot: NUMBERS_END - 1, summary, parked: None },
+        Event::Parked { number: 0, receipt },
+        Event::ParkedEnds { number: 12 },
+        Event::Rerouted { slot: 7, outbox: Outbox::Operator(Name::intern("op-b")) },
+        Event::Keep { slot: 7, entry: entry(), progress, body: BodyOctets::Here(0, b"") },
+        Event::Replaced {
+            slot: 7,
+            due: NOW,
+            expires: NOW,
+            receipts: ReceiptRequest(0x12),
+            text: TextOctets { octets: b"a new text", payload: true },
+        },
         Event::FinalOwed {
             slot: 4,
             state: MessageState::Delivered,
@@ -103,18 +115,6 @@ fn every_kind() -> Vec<Event<'static>> {
         Event::ReceiptEnds { slot: 4, given_up: None },
         Event::CdrWritten { slot: 4, kind: CdrKind::Receipt },
         Event::Keep { slot: 4, entry: owing, progress: progress_owed, body: BodyOctets::Here(4, b"text") },
-        Event::Retained { slot: NUMBERS_END - 1, summary, parked: None },
-        Event::Parked { number: 0, receipt },
-        Event::ParkedEnds { number: 12 },
-        Event::Rerouted { slot: 7, outbox: Outbox::Operator(Name::intern("op-b")) },
-        Event::Keep { slot: 7, entry: entry(), progress, body: BodyOctets::Here(0, b"") },
-        Event::Replaced {
-            slot: 7,
-            due: NOW,
-            expires: NOW,
-            receipts: ReceiptRequest(0x12),
-            text: TextOctets { octets: b"a new text", payload: true },
-        },
     ]
 }
 

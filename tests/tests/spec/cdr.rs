@@ -228,9 +228,7 @@ fn assert_reconciled(storm: &Storm, book: &CdrBook) {
 fn after_kills_under_load_every_accepted_message_has_one_record_and_no_number_is_missing() {
     let storm = Storm::new();
     let keys = "rotate_size = \"256kB\"\nrotate_every = \"1s\"";
-    let place = with_cdr(storm.configuration(), keys).place();
-    let cdrs = folder(&place);
-    let balance = storm.rage(place.start_again(), |mut node| {
+    let (balance, node) = storm.rage_and_leave(with_cdr(storm.configuration(), keys).start(), |mut node| {
         for kill in 1..=4 {
             storm.ledger().expect(kill * 1_500);
             node = node.restart();
@@ -241,7 +239,7 @@ fn after_kills_under_load_every_accepted_message_has_one_record_and_no_number_is
         place.start_again()
     });
     balance.assert_within(Storm::BOUNDS);
-    // The last ones wait for their 200 ms.
+    let cdrs = folder(node.place());
     let accepted = storm.ledger().message_ids();
     let book = CdrBook::expect(&cdrs, "every accepted message has a record", |book| {
         let finals = book.finals();
