@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 use crate::api::inquiries::Inquiries;
 use crate::api::{Api, Node};
+use crate::cdr::CdrWriter;
+use crate::cdr::files::CdrOptions;
 use crate::cluster::relay::Relays;
 use crate::cluster::{Cluster, bridge, shares};
 use crate::config::{Config, Source};
@@ -30,6 +32,9 @@ use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
 use crate::tls::{SelfMade, ServerTls, watch};
+
+/// What the last call detail records get, also when the drain has used up its time.
+const CDR_FLUSH_MIN: Duration = Duration::from_secs(2);
 
 /// How the node is run.
 #[derive(Clone, Debug)]
@@ -94,6 +99,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
+    let cdr = live.config.cdr.as_ref().map(|cdr| {
+        let options = CdrOptions::new(&live.config.node.name, cdr);
+        CdrWriter::start(options, store.clone())
+    });
     if options.demo {
         demo::start_operator()?;
     }
@@ -135,8 +144,15 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     actix::spawn(watch_files(live_config.clone(), hangup));
     let inquiries = Inquiries::start_for(services.store.clone());
     let (stop, mut stopped) = mpsc::channel(1);
-    let parts =
-        Node { services: services.clone(), links: links.clone(), config: live_config, inquiries, stop, started };
+    let parts = Node {
+        services: services.clone(),
+        links: links.clone(),
+        config: live_config,
+        cdr: cdr.clone(),
+        inquiries,
+        stop,
+        started,
+    };
     api.serve(parts);
     state.ready();
     tracing::info!(event = "node.ready", "listening");
@@ -175,6 +191,11 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     // Peers hear of it before the store closes: nothing more is taken from them.
     if let Some(cluster) = cluster {
         cluster.stop().await;
+    }
+    if let Some(cdr) = cdr
+        && !cdr.flush(deadline.max(Instant::now() + CDR_FLUSH_MIN)).await
+    {
+        tracing::error!(event = "cdr.left", "CDRs are left to be written: the next start does it");
     }
     store_threads.close(config.drain.deadline)?;
     api.close();

@@ -19,6 +19,7 @@ pub mod api;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;
+pub mod cdr;
 pub mod cluster;
 pub mod commands;
 pub mod config;

@@ -87,7 +87,7 @@ pub(crate) fn items_of(command: &Command) -> usize {
         Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
         Command::Find(_) | Command::Cancel(_) | Command::Replace(_) | Command::Search(_) | Command::SetRules(_) => 1,
-        Command::SeekElsewhere(_) | Command::TryParkedAgain => 1,
+        Command::SeekElsewhere(_) | Command::TryParkedAgain | Command::TakeCdrs(_) => 1,
     }
 }
 

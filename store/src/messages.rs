@@ -2,6 +2,7 @@
 //!
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
+mod cdr;
 mod operations;
 mod search;
 mod strays;
@@ -22,6 +23,7 @@ use smsc_proto::timestamp::Timestamp;
 use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 
+pub use cdr::*;
 pub use operations::*;
 pub use search::*;
 pub use strays::*;

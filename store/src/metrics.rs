@@ -33,6 +33,9 @@ pub(crate) struct StoreMetrics {
     body_octets: Gauge,
     spilled: Gauge,
     read_back: Counter,
+    cdr_backlog: Gauge,
+    cdr_age: Gauge,
+    cdr_dropped: Counter,
     finals: Vec<(MessageState, Counter)>,
     unmatched: Counter,
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
@@ -90,6 +93,9 @@ impl StoreMetrics {
             body_octets: gauge!("smsc_store_bodies_bytes"),
             spilled: gauge!("smsc_store_spilled_messages"),
             read_back: counter!("smsc_store_records_read_total"),
+            cdr_backlog: gauge!("smsc_cdr_backlog_records"),
+            cdr_age: gauge!("smsc_cdr_oldest_record_age_seconds"),
+            cdr_dropped: counter!("smsc_cdr_dropped_total"),
             finals: finals.map(final_counter).collect(),
             unmatched: counter!("smsc_receipts_total", "account" => "_unknown", "result" => "unmatched"),
             outboxes: Mutex::default(),
@@ -129,6 +135,10 @@ impl StoreMetrics {
         }
         self.unmatched.absolute(sum(&|counters| counters.receipts_given_up));
         self.read_back.absolute(sum(&|counters| counters.read_back));
+        self.cdr_backlog.set(of_all(|stats| stats.cdrs_owed));
+        let ages = partitions.iter().filter_map(|p| p.stats.cdrs_owed_since.map(|since| p.taken.since(since)));
+        self.cdr_age.set(ages.max().unwrap_or_default().as_secs_f64());
+        self.cdr_dropped.absolute(sum(&|counters| counters.cdrs_dropped));
         self.publish_outboxes(partitions);
     }
 
@@ -236,6 +246,16 @@ fn describe() {
     describe_gauge!("smsc_store_bodies_bytes", Unit::Bytes, "Octets of memory that messages' bodies take.");
     describe_gauge!("smsc_store_spilled_messages", "Messages and receipts whose bodies are only in the journal.");
     describe_counter!("smsc_store_records_read_total", "Records of the journal that were read back for bodies.");
+    describe_gauge!("smsc_cdr_backlog_records", "Call detail records of final messages that are not in a file yet.");
+    describe_gauge!(
+        "smsc_cdr_oldest_record_age_seconds",
+        Unit::Seconds,
+        "How long the oldest call detail record has waited to be in a file."
+    );
+    describe_counter!(
+        "smsc_cdr_dropped_total",
+        "Call detail records that nobody wrote for store.retention, on a node without [cdr]."
+    );
     describe_gauge!("smsc_queue_messages", "Messages for an operator: ready, inflight (handed out), scheduled, retry.");
     describe_gauge!(
         "smsc_queue_oldest_message_age_seconds",

@@ -153,6 +153,7 @@ node = {{ name = "{name}", data_dir = "{folder}/data" }}
 http = {{ address = "{host}:{web}" }}
 store = {{ disk_free_min = "1MiB" }}
 drain = {{ lb_delay = "4s", deadline = "25s" }}
+cdr = {{ folder = "{folder}/cdr" }}
 route = [{{ prefix = "", operators = [{{ name = "north" }}] }}, {{ prefix = "44", operators = [{{ name = "south" }}] }}]
 mo_route = [{{ destination = "*", account = "demo" }}]
 

@@ -92,6 +92,11 @@ impl Ledger {
         self.lock().accepted.len()
     }
 
+    /// The message_ids that were accepted.
+    pub fn message_ids(&self) -> Vec<String> {
+        self.lock().accepted.keys().cloned().collect()
+    }
+
     /// Waits until so many were accepted.
     pub fn expect(&self, count: usize) {
         let deadline = Instant::now() + 3 * PATIENCE;

@@ -22,6 +22,7 @@
 //! | [`skip`] | how a test says that it cannot be carried out here |
 //! | [`api`] | whoever uses a node's HTTP API |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
+//! | [`cdr`] | a node's call detail records, as billing reads them |
 //! | [`certificate`] | authorities and certificates for TLS |
 //! | [`postgres`] | a PostgreSQL server |
 //! | [`port`] | ports that nobody else takes |
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub mod acknowledgement;
 pub mod api;
 pub mod cable;
+pub mod cdr;
 pub mod certificate;
 pub mod chance;
 pub mod clock;

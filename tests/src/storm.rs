@@ -105,6 +105,11 @@ impl Storm {
     /// Lets the ESMEs loose on a node while `story` does to it what it likes. Then no more is submitted, and the balance
     /// is drawn when nothing is missing, or nothing that is missing has come for long.
     pub fn rage(&self, node: Node, story: impl FnOnce(Node) -> Node) -> Balance {
+        self.rage_and_leave(node, story).0
+    }
+
+    /// The same, and the node still runs when the storm is over.
+    pub fn rage_and_leave(&self, node: Node, story: impl FnOnce(Node) -> Node) -> (Balance, Node) {
         let address = node.address();
         std::thread::scope(|scope| {
             let _end = End(self);
@@ -113,9 +118,7 @@ impl Storm {
             }
             let node = story(node);
             self.submitting.store(false, Ordering::Relaxed);
-            let balance = self.settle();
-            drop(node);
-            balance
+            (self.settle(), node)
         })
     }
 

@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::auth::guard;
 use super::error::ApiError;
 use super::input::BODY_MAX;
-use super::{Shared, accounts, changes, config, events, links, messages, queues, routes, sessions, status};
+use super::{Shared, accounts, cdr, changes, config, events, links, messages, queues, routes, sessions, status};
 use crate::config::Role;
 
 /// The description for programs.
@@ -48,6 +48,8 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("get", "/api/v1/messages", viewer, get(messages::find)),
         endpoint("get", "/api/v1/messages/{id}", viewer, get(messages::show)),
         endpoint("post", "/api/v1/messages/{id}/cancel", operator, post(messages::cancel)),
+        endpoint("get", "/api/v1/cdr", viewer, get(cdr::status)),
+        endpoint("post", "/api/v1/cdr/rotate", operator, post(cdr::rotate)),
         endpoint("get", "/api/v1/config", viewer, get(config::show)),
         endpoint("post", "/api/v1/config/reload", admin, post(config::reload)),
         endpoint("post", "/api/v1/drain", admin, post(status::drain)),

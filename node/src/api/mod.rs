@@ -5,7 +5,7 @@
 //! | [`endpoints`] | every path with its method and the role that it takes |
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
-//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `config`, `events` | what is asked |
+//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -17,6 +17,7 @@
 mod accounts;
 mod audit;
 pub mod auth;
+mod cdr;
 mod changes;
 mod config;
 pub mod endpoints;
@@ -42,6 +43,7 @@ use serde_json::Value;
 use smsc_proto::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::cdr::CdrHandle;
 use crate::operator::keeper::LinkKeeper;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
@@ -77,6 +79,8 @@ pub struct Node {
     pub links: Arc<LinkKeeper>,
     /// The configuration in force.
     pub config: Arc<LiveConfig>,
+    /// Writes call detail records; `None`: they are off.
+    pub cdr: Option<CdrHandle>,
     /// Asks the store.
     pub inquiries: Addr<Inquiries>,
     /// Has the node leave, as SIGTERM does.

@@ -181,6 +181,9 @@ fn alarms(api: &Shared, node: &Node, partitions: &[Arc<PartitionSnapshot>]) -> V
         let reason = "new messages are refused: the disk is low, or the journal failed".to_owned();
         add("critical", "store", reason, "free room in the data folder; GET /healthz?verbose");
     }
+    if let Some((severity, reason, do_)) = super::cdr::alarm(node) {
+        add(severity, "cdr", reason, do_);
+    }
     let links = node.links.list();
     let mut operators: Vec<_> = links.iter().map(|link| link.operator).collect();
     operators.dedup();

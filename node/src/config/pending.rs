@@ -25,7 +25,6 @@ impl Config {
             }
         };
         add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
-        add(self.cdr.is_some(), "cdr".to_owned());
         add(self.telemetry.otlp_endpoint.is_some(), "telemetry.otlp_endpoint".to_owned());
         keys
     }

@@ -42,6 +42,7 @@ pub(super) enum Answer {
     Cancelled(Recipient<Cancelled>, Cancelled),
     Replaced(Recipient<Replaced>, Replaced),
     Searched(Recipient<SearchStep>, SearchStep),
+    Cdrs(Recipient<CdrsTaken>, CdrsTaken),
 }
 
 impl Answer {
@@ -59,6 +60,7 @@ impl Answer {
             Self::Cancelled(to, answer) => to.do_send(answer),
             Self::Replaced(to, answer) => to.do_send(answer),
             Self::Searched(to, answer) => to.do_send(answer),
+            Self::Cdrs(to, answer) => to.do_send(answer),
         }
     }
 }

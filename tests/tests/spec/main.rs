@@ -91,6 +91,9 @@ mod durability;
 // Disks that are full, slow or broken.
 mod disk;
 
+// A record of each message for billing.
+mod cdr;
+
 // Clocks that are set.
 mod clock;
 
