@@ -18,6 +18,8 @@ use crate::api::{Api, Node};
 use crate::cluster::relay::Relays;
 use crate::cluster::{Cluster, bridge, shares};
 use crate::config::{Config, Source};
+use crate::console::pages;
+use crate::console::watch::Watch;
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
@@ -83,7 +85,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let state = NodeState::default();
     let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
     let api = Api::new(config.http.address, state.clone(), tokens.clone());
-    let http = HttpServer::start(config.http.address, recorder, state.clone(), api.routes())?;
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), pages::routes(api.routes()))?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
     let started = SystemTime::now();
@@ -135,9 +137,17 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     actix::spawn(watch_files(live_config.clone(), hangup));
     let inquiries = Inquiries::start_for(services.store.clone());
     let (stop, mut stopped) = mpsc::channel(1);
-    let parts =
-        Node { services: services.clone(), links: links.clone(), config: live_config, inquiries, stop, started };
+    let parts = Node {
+        services: services.clone(),
+        links: links.clone(),
+        config: live_config,
+        inquiries,
+        stop,
+        started,
+        watch: Watch::default(),
+    };
     api.serve(parts);
+    actix::spawn(api.clone().keep_watch());
     state.ready();
     tracing::info!(event = "node.ready", "listening");
     if options.demo {

@@ -6,6 +6,7 @@
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `config`, `events` | what is asked |
+//! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -25,12 +26,14 @@ mod events;
 mod explain;
 pub mod input;
 pub mod inquiries;
+mod life;
 mod links;
 mod messages;
 mod queues;
 mod routes;
 mod sessions;
 mod status;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -42,6 +45,7 @@ use serde_json::Value;
 use smsc_proto::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::console::watch::Watch;
 use crate::operator::keeper::LinkKeeper;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
@@ -83,6 +87,8 @@ pub struct Node {
     pub stop: mpsc::Sender<()>,
     /// When it was started.
     pub started: SystemTime,
+    /// How it was in the last minutes.
+    pub watch: Watch,
 }
 
 impl Api {

@@ -121,6 +121,9 @@ mod metrics;
 // What operations people ask and do, over HTTP.
 mod api;
 
+// What they see.
+mod console;
+
 // The same from the shell.
 mod ctl;
 
