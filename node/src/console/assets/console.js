@@ -140,9 +140,9 @@ async function live() {
   listening = true;
   listen((name) => {
     // Binds of ESMEs come by the thousand: the next turn shows them.
-    if (!role || name.startsWith("session.")) return;
+    if (name.startsWith("session.")) return;
     soon(name === "audit" || name.startsWith("config"));
-  }, () => {});
+  }, () => Boolean(role));
 }
 
 // --- the token

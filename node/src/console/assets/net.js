@@ -51,9 +51,15 @@ export async function send(method, path, body) {
   return (await answered(`/api/v1/${path}`, options, 30_000)).json();
 }
 
-/** Calls `hear(name, event)` for what happens, for ever; `told(connected)` when the stream begins or breaks. */
-export async function listen(hear, told) {
+const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+
+/** Calls `hear(name)` for what happens, for ever; asks for nothing while `wanted()` is false. */
+export async function listen(hear, wanted) {
   for (;;) {
+    if (!wanted()) {
+      await pause(1_000);
+      continue;
+    }
     const silence = new AbortController();
     let timer;
     // A comment comes every 3 s at the latest.
@@ -62,7 +68,6 @@ export async function listen(hear, told) {
       alive();
       const answer = await fetch("/api/v1/events", { headers: headers(), credentials: "omit", signal: silence.signal });
       if (!answer.ok) throw new Refused(answer.status, "");
-      told(true);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       for (;;) {
@@ -74,7 +79,7 @@ export async function listen(hear, told) {
         rest = events.pop();
         for (const event of events) {
           const name = /^event: ?(.*)$/m.exec(event)?.[1];
-          if (name) hear(name, /^data: ?(.*)$/m.exec(event)?.[1] ?? "");
+          if (name) hear(name);
         }
       }
     } catch {
@@ -82,7 +87,6 @@ export async function listen(hear, told) {
     } finally {
       clearTimeout(timer);
     }
-    told(false);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await pause(1_000);
   }
 }
