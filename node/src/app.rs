@@ -20,6 +20,8 @@ use crate::cdr::files::CdrOptions;
 use crate::cluster::relay::Relays;
 use crate::cluster::{Cluster, bridge, shares};
 use crate::config::{Config, Source};
+use crate::console::pages;
+use crate::console::watch::Watch;
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
@@ -88,7 +90,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let state = NodeState::default();
     let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
     let api = Api::new(config.http.address, state.clone(), tokens.clone());
-    let http = HttpServer::start(config.http.address, recorder, state.clone(), api.routes())?;
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), pages::routes(api.routes()))?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
     let started = SystemTime::now();
@@ -152,8 +154,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         inquiries,
         stop,
         started,
+        watch: Watch::default(),
     };
     api.serve(parts);
+    actix::spawn(api.clone().keep_watch());
     state.ready();
     tracing::info!(event = "node.ready", "listening");
     if options.demo {

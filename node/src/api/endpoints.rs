@@ -11,7 +11,9 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::auth::guard;
 use super::error::ApiError;
 use super::input::BODY_MAX;
-use super::{Shared, accounts, cdr, changes, config, events, links, messages, queues, routes, sessions, status};
+use super::{
+    Shared, accounts, audit, cdr, changes, config, events, links, messages, queues, routes, sessions, status, watched,
+};
 use crate::config::Role;
 
 /// The description for programs.
@@ -53,6 +55,10 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("get", "/api/v1/config", viewer, get(config::show)),
         endpoint("post", "/api/v1/config/reload", admin, post(config::reload)),
         endpoint("post", "/api/v1/drain", admin, post(status::drain)),
+        endpoint("get", "/api/v1/whoami", viewer, get(watched::whoami)),
+        endpoint("get", "/api/v1/history", viewer, get(watched::history)),
+        endpoint("get", "/api/v1/alarms", viewer, get(watched::alarms)),
+        endpoint("get", "/api/v1/audit", viewer, get(audit::list)),
         endpoint("get", "/api/v1/events", viewer, get(events::watch)),
         endpoint("get", "/api/v1/openapi.json", viewer, get(openapi)),
     ]

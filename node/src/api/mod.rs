@@ -6,6 +6,7 @@
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
+//! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -26,12 +27,14 @@ mod events;
 mod explain;
 pub mod input;
 pub mod inquiries;
+mod life;
 mod links;
 mod messages;
 mod queues;
 mod routes;
 mod sessions;
 mod status;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -44,6 +47,7 @@ use smsc_proto::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::cdr::CdrHandle;
+use crate::console::watch::Watch;
 use crate::operator::keeper::LinkKeeper;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
@@ -87,6 +91,8 @@ pub struct Node {
     pub stop: mpsc::Sender<()>,
     /// When it was started.
     pub started: SystemTime,
+    /// How it was in the last minutes.
+    pub watch: Watch,
 }
 
 impl Api {

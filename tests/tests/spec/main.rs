@@ -124,6 +124,9 @@ mod metrics;
 // What operations people ask and do, over HTTP.
 mod api;
 
+// What they see.
+mod console;
+
 // The same from the shell.
 mod ctl;
 
