@@ -30,6 +30,7 @@ use crate::operator::keeper::LinkKeeper;
 use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
+use crate::telemetry::agent_check::AgentCheck;
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
@@ -90,7 +91,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let state = NodeState::default();
     let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
     let api = Api::new(config.http.address, state.clone(), tokens.clone());
-    let http = HttpServer::start(config.http.address, recorder, state.clone(), pages::routes(api.routes()))?;
+    let agent_check = config.http.agent_check.map(|at| AgentCheck::bind(at, state.clone(), config.store.messages_max));
+    let pages = pages::routes(api.routes());
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), pages, agent_check.transpose()?)?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
     let started = SystemTime::now();

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`node`] | one `smsc` process with ports and a folder of its own |
 //! | [`cable`] | a cable between two nodes that can be cut |
+//! | [`balancer`] | a TCP load balancer before several nodes |
 //! | [`cluster`] | several nodes that are one message centre |
+//! | [`network`] | namespaces of the kernel, with wires that can be cut |
 //! | [`configuration`] | what that node reads |
 //! | [`esme`] | an ESME that does what it is told |
 //! | [`operator`] | an operator that does what it is told, well or badly |
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 pub mod acknowledgement;
 pub mod api;
+pub mod balancer;
 pub mod cable;
 pub mod cdr;
 pub mod certificate;
@@ -45,6 +48,7 @@ pub mod connection;
 pub mod esme;
 pub mod ledger;
 pub mod message;
+pub mod network;
 pub mod node;
 pub mod operator;
 pub mod port;

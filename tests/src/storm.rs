@@ -3,6 +3,8 @@
 //! A message that had no answer when its connection ended is not submitted again: whether the node took it is not known,
 //! and a second submit would look like a copy. So every text that an operator sees twice is one that the node sent twice.
 
+mod paced;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +20,8 @@ use crate::ledger::{Balance, Bounds, Ledger};
 use crate::message::Message;
 use crate::node::Node;
 use crate::operator::Operator;
+
+pub use paced::Answers;
 
 /// ESMEs that submit.
 const BINDS: usize = 4;
@@ -87,6 +91,11 @@ impl Storm {
     /// The same for a node among so many, beside what else is in that configuration. Links are placed over all of them.
     pub fn draws_in(&self, configuration: Configuration, nodes: usize) -> Configuration {
         self.with_operator_at(configuration, &self.operator.address().to_string(), nodes * LINKS)
+    }
+
+    /// The same, for nodes that reach the operator at another address.
+    pub fn draws_in_at(&self, configuration: Configuration, nodes: usize, operator: SocketAddr) -> Configuration {
+        self.with_operator_at(configuration, &operator.to_string(), nodes * LINKS)
     }
 
     /// The same, for a node that cannot reach the operator.

@@ -5,7 +5,7 @@
 //! | `rows` | the rows, a file each: who stands where, what is measured |
 //! | `figure` | a figure: what to reach, the aim, what was measured, the verdict |
 //! | `bench` | what all rows use: short or full, and the runs of `smsc load` |
-//! | `centre` | the node of a row and the operator behind it |
+//! | `centre` | the node of a row and the operator behind it; `trio`: three nodes |
 //! | `loaded` | what `smsc load --json` says |
 //! | `process` | what the operating system knows of a process |
 //! | `machine` | where it is measured: processor, kernel, disk, commit |
@@ -26,6 +26,7 @@ mod machine;
 mod process;
 mod report;
 mod rows;
+mod trio;
 
 use self::bench::{Bench, Size};
 use self::machine::Machine;

@@ -103,7 +103,10 @@ mod tls;
 // Several nodes that are one message centre.
 mod cluster;
 mod cluster_limits;
+mod cluster_storms;
+mod cluster_time;
 mod cluster_tls;
+mod cluster_upgrade;
 mod placement;
 
 // What a configuration may say.

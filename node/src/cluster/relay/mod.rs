@@ -54,13 +54,13 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Relays over the streams of that cluster, which is not started yet. Its actors run on the current thread.
+    /// Relays over the streams of that cluster, which is not started yet. Its actors run on the cluster's thread.
     pub fn start(services: &Arc<Services>, cluster: &mut Cluster) {
         metrics::describe();
         let relays = Arc::new(Self {
             services: services.clone(),
             cluster: cluster.handle(),
-            arbiter: Arbiter::current(),
+            arbiter: cluster.arbiter(),
             peers: Mutex::default(),
         });
         cluster.add_service(Service::new(relays.clone()));

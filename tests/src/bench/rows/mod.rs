@@ -2,6 +2,7 @@
 
 mod accept;
 mod backlog;
+mod cluster;
 mod elsewhere;
 mod idle;
 mod neighbours;
@@ -34,6 +35,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "idle", what: "10,000 idle binds", run: idle::run },
     Row { name: "neighbours", what: "a good client at 500/s beside a hostile crowd", run: neighbours::run },
     Row { name: "backlog", what: "5 million messages waiting, memory_max 256 MiB", run: backlog::run },
+    Row { name: "cluster-1k", what: "three nodes against one, paced at 1,000/s", run: cluster::at_1_000 },
+    Row { name: "cluster-5k", what: "three nodes against one, paced at 5,000/s", run: cluster::at_5_000 },
+    Row { name: "cluster-cpu", what: "three nodes against one, paced at 20,000/s", run: cluster::at_20_000 },
     Row { name: "kills", what: "100 × kill -9 under load", run: elsewhere::kills },
     Row { name: "fuzz", what: "hostile bytes", run: elsewhere::fuzzed },
 ];
