@@ -241,10 +241,13 @@ fn after_kills_under_load_every_accepted_message_has_one_record_and_no_number_is
     balance.assert_within(Storm::BOUNDS);
     let cdrs = folder(node.place());
     let accepted = storm.ledger().message_ids();
-    let book = CdrBook::expect(&cdrs, "every accepted message has a record", |book| {
+    CdrBook::expect(&cdrs, "every accepted message has a record", |book| {
         let finals = book.finals();
         accepted.iter().all(|id| finals.contains_key(id.as_str()))
     });
+    let (place, finished) = node.terminate();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let book = CdrBook::read(&folder(&place));
     assert_reconciled(&storm, &book);
     assert!(book.files.len() > 3, "{} files", book.files.len());
 }
