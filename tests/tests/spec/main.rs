@@ -83,6 +83,7 @@ mod backlog;
 
 // The journal in PostgreSQL.
 mod postgres;
+mod postgres_cluster;
 mod postgres_journal;
 
 // No answer before its record is durable.

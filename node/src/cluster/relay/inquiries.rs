@@ -67,6 +67,10 @@ impl<T> Kind<T> {
         expired
     }
 
+    fn take_of(&mut self, of: impl Fn(&T) -> bool) -> Vec<T> {
+        self.open.extract_if(|_, what| of(what)).map(|(_, what)| what).collect()
+    }
+
     fn take_all(&mut self) -> Vec<T> {
         self.deadlines.clear();
         self.open.drain().map(|(_, what)| what).collect()
@@ -109,6 +113,15 @@ impl<R, Q> Inquiries<R, Q> {
     /// What has waited too long.
     pub fn take_expired(&mut self, now: Instant) -> (Vec<(OperatorReceipt, R)>, Vec<Q>) {
         (self.receipts.take_expired(now), self.questions.take_expired(now))
+    }
+
+    /// Some that will not be answered.
+    pub fn take_of(
+        &mut self,
+        receipts: impl Fn(&R) -> bool,
+        questions: impl Fn(&Q) -> bool,
+    ) -> (Vec<(OperatorReceipt, R)>, Vec<Q>) {
+        (self.receipts.take_of(|(_, asker)| receipts(asker)), self.questions.take_of(questions))
     }
 
     /// Everything: nobody will answer any more.

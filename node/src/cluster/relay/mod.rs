@@ -80,11 +80,7 @@ impl Relays {
 
     fn greeting(&self) -> Greeting {
         let identity = self.cluster.identity();
-        Greeting {
-            number: identity.number,
-            incarnation: identity.incarnation,
-            partitions: self.services.store.partitions().collect(),
-        }
+        Greeting { number: identity.number, incarnation: identity.incarnation, owned: self.services.store.owned() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u16, Addr<Peer>>> {

@@ -4,7 +4,7 @@ use smsc_proto::ids::{MessageRef, PartitionId};
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
     Cancel, Cancelled, Cancelling, DeliveryStatus, Find, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText,
-    NotReplaced, OperatorReceipt, Outbox, ReceiptRequest, Replace, Settlement,
+    NotReplaced, OperatorReceipt, Outbox, Owned, ReceiptRequest, Replace, Settlement,
 };
 
 /// Number of a link or bind, given by the node that has it.
@@ -28,6 +28,8 @@ pub enum ToOwner {
     Outcomes { batch: u64, partition: PartitionId, holder: HolderNumber, items: Vec<Settlement> },
     /// Their tags are the asker's, answered with [`ToHolder::Receipts`].
     Receipts { partition: PartitionId, matching: Matching, items: Vec<OperatorReceipt> },
+    /// Answers [`ToHolder::Owned`].
+    Heard { number: u64 },
     /// Answered with [`ToHolder::Answer`].
     Question { number: u32, partition: PartitionId, question: Question },
 }
@@ -44,6 +46,8 @@ pub enum ToHolder {
     Confirmed { batch: u64 },
     /// Receipts that are durable, and such as that partition has no message for.
     Receipts { recorded: Vec<u32>, unmatched: Vec<u32> },
+    /// What it owns now.
+    Owned { number: u64, owned: Vec<Owned> },
     /// To a question.
     Answer { number: u32, answer: Answer },
 }

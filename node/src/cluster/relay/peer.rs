@@ -13,9 +13,9 @@ use rustc_hash::FxHashMap;
 use smsc_proto::ids::PartitionId;
 use smsc_store::partition::Command;
 use smsc_store::{
-    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, NotReplaced, OperatorReceipt, Outbox, Outcome,
-    Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring,
-    SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
+    Cancel, Cancelled, Find, Found, Gone, Holder, Leased, LeasedDelivery, NotReplaced, OperatorReceipt, Outbox,
+    Outcome, Owned, Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest,
+    Ring, SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
 };
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ use super::holder::{HolderSide, HolderStep};
 use super::inquiries::Inquiries;
 use super::metrics::{self, Counters, Levels};
 use super::outgoing::Outgoing;
-use super::owner::{OwnerSide, OwnerStep};
+use super::owner::{OwnerSide, OwnerStep, differing};
 use super::part::{Answer, Question, Replacing, ToHolder, ToOwner};
 use super::translate::{self, Greeting, Reader, Said};
 use super::wire::{self, Frame};
@@ -58,7 +58,7 @@ pub struct Peer {
     reader: Reader,
     stream: Option<Open>,
     streams: u64,
-    partitions: Vec<PartitionId>,
+    owned: Vec<Owned>,
     counters: Counters,
 }
 
@@ -85,7 +85,12 @@ struct ReceiptAsker {
     strays: Recipient<StrayReceipts>,
 }
 
-enum QuestionAsker {
+struct QuestionAsker {
+    partition: PartitionId,
+    who: WhoAsks,
+}
+
+enum WhoAsks {
     Find(u32, Recipient<Found>),
     Cancel(u32, Recipient<Cancelled>),
     Replace(u32, Recipient<Replaced>),
@@ -93,19 +98,21 @@ enum QuestionAsker {
 
 impl QuestionAsker {
     fn answer(self, answer: Answer) {
-        match (self, answer) {
-            (Self::Find(tag, reply), Answer::Found(deliveries)) => {
+        match (self.who, answer) {
+            (WhoAsks::Find(tag, reply), Answer::Found(deliveries)) => {
                 reply.do_send(Found { tag, deliveries, reached: true });
             }
-            (Self::Cancel(tag, reply), Answer::Cancelled { count, more }) => {
+            (WhoAsks::Cancel(tag, reply), Answer::Cancelled { count, more }) => {
                 reply.do_send(Cancelled { tag, count, more, reached: true });
             }
-            (Self::Replace(tag, reply), Answer::Replaced(result)) => reply.do_send(Replaced { tag, result }),
+            (WhoAsks::Replace(tag, reply), Answer::Replaced(result)) => reply.do_send(Replaced { tag, result }),
             // An answer to something else is none.
-            (asker, _) => asker.not_answered(),
+            (who, _) => who.not_answered(),
         }
     }
+}
 
+impl WhoAsks {
     fn not_answered(self) {
         match self {
             Self::Find(tag, reply) => reply.do_send(Found { tag, deliveries: Vec::new(), reached: false }),
@@ -122,7 +129,16 @@ impl RemoteStore for Way {
     fn send(&self, partition: Option<PartitionId>, command: Command) {
         self.0.do_send(ForPeer { partition, command });
     }
+
+    fn superseded(&self, owned: Owned) {
+        self.0.do_send(Superseded(owned));
+    }
 }
+
+/// A partition is elsewhere, in that life.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Superseded(Owned);
 
 /// Something that a session or link has for the peer.
 #[derive(Message)]
@@ -138,6 +154,8 @@ struct ForPeer {
 pub struct StreamOpened {
     /// What the peer has said first.
     pub greeting: Greeting,
+    /// What we have said first.
+    pub own: Greeting,
     /// Where it is told things.
     pub outgoing: Outgoing,
     /// Ends the stream, with the reason.
@@ -176,7 +194,7 @@ impl Peer {
             reader: Reader::default(),
             stream: None,
             streams: 0,
-            partitions: Vec::new(),
+            owned: Vec::new(),
             counters: Counters::of(number),
             services,
         }
@@ -233,34 +251,27 @@ impl Peer {
             ToOwner::Release { holder } => self.owner.release(holder, &mut steps),
             ToOwner::Holding { leases } => self.owner.holding(leases),
             ToOwner::Resumed => self.owner.resumed(&mut steps),
-            ToOwner::Pull { partition, holder, room } => {
-                self.is_ours(partition)?;
-                self.owner.pull(partition, holder, room, &mut steps);
-            }
+            ToOwner::Pull { partition, holder, room } => self.owner.pull(partition, holder, room, &mut steps),
             ToOwner::Outcomes { batch, partition, holder, items } => {
-                self.is_ours(partition)?;
                 self.owner.settle(batch, partition, holder, items, &mut steps);
             }
+            ToOwner::Heard { number } => self.owner.heard(number),
+            // The peer hears that it has gone, and takes back what it asked.
+            ToOwner::Receipts { partition, .. } | ToOwner::Question { partition, .. }
+                if !self.owner.is_meant(partition) => {}
             ToOwner::Receipts { partition, matching, items } => {
-                self.is_ours(partition)?;
                 let items = items.into_iter().map(|item| OperatorReceipt { tag: self.pass(item.tag), ..item });
                 let receipts = RecordReceipts { items: items.collect(), reply: ctx.address().recipient() };
                 let seek = SeekReceipts { receipts, matching, strays: ctx.address().recipient() };
                 self.services.store.send_local(partition, Command::Seek(seek));
             }
             ToOwner::Question { number, partition, question } => {
-                self.is_ours(partition)?;
                 let command = self.question(number, question, ctx);
                 self.services.store.send_local(partition, command);
             }
         }
         self.carry_out_owned(steps, ctx);
         Ok(())
-    }
-
-    fn is_ours(&self, partition: PartitionId) -> Result<(), RelayError> {
-        let ours = self.services.store.partitions().any(|own| own == partition);
-        if ours { Ok(()) } else { Err(RelayError::Malformed("a partition that is not ours")) }
     }
 
     /// The tag under which the store is asked what the peer asks under that one.
@@ -373,6 +384,11 @@ impl Peer {
                 self.holder.leased(partition, holder, items, more, &mut steps)?;
             }
             ToHolder::Confirmed { batch } => self.holder.confirmed(batch, &mut steps),
+            ToHolder::Owned { number, owned } => {
+                self.holder.owned(number, owned.clone(), &mut steps);
+                self.carry_out(std::mem::take(&mut steps), ctx);
+                self.has_now(owned, ctx);
+            }
             ToHolder::Receipts { recorded, unmatched } => self.receipts_answered(recorded, unmatched),
             ToHolder::Answer { number, answer } => {
                 if let Some(asker) = self.inquiries.take_question(number) {
@@ -401,6 +417,9 @@ impl Peer {
                     };
                     leased.do_send(Leased { outbox: *outbox, partition, holder, room, items });
                 }
+                HolderStep::Elsewhere { holder, partition, items } => {
+                    self.services.store.settle(partition, Settle { holder, items, reply: None });
+                }
                 HolderStep::Settled { holder, partition, count } => {
                     if let Some(Replies { settled: Some(settled), .. }) = self.replies.get(&holder) {
                         settled.do_send(Settled { partition, holder, count });
@@ -408,6 +427,22 @@ impl Peer {
                 }
             }
         }
+    }
+
+    /// The peer has these partitions: what it was asked about others it will not answer.
+    fn has_now(&mut self, owned: Vec<Owned>, ctx: &mut Context<Self>) {
+        if self.owned == owned {
+            return;
+        }
+        let changed = differing(&self.owned, &owned);
+        let (receipts, questions) = self
+            .inquiries
+            .take_of(|asker| changed.contains(&asker.partition), |asker| changed.contains(&asker.partition));
+        self.not_answered(receipts, questions);
+        self.owned.clone_from(&owned);
+        // Holders are registered by this, once it is handled.
+        self.services.store.set_remote(self.number, &owned, Arc::new(Way(ctx.address())));
+        self.services.store.try_parked_again();
     }
 
     fn receipts_answered(&mut self, recorded: Vec<u32>, unmatched: Vec<u32>) {
@@ -426,7 +461,7 @@ impl Peer {
         self.counters.unanswered.increment(receipts.len() as u64);
         give_back(receipts, Stray::OutOfReach);
         for asker in questions {
-            asker.not_answered();
+            asker.who.not_answered();
         }
     }
 
@@ -452,13 +487,13 @@ impl Peer {
         }
     }
 
-    fn ask(&mut self, partition: PartitionId, question: Question, asker: QuestionAsker) {
+    fn ask(&mut self, partition: PartitionId, question: Question, who: WhoAsks) {
         if self.stream.is_none() {
-            return asker.not_answered();
+            return who.not_answered();
         }
-        match self.inquiries.ask_question(Instant::now(), asker) {
+        match self.inquiries.ask_question(Instant::now(), QuestionAsker { partition, who }) {
             Ok(number) => self.say(translate::to_owner(ToOwner::Question { number, partition, question })),
-            Err(asker) => asker.not_answered(),
+            Err(asker) => asker.who.not_answered(),
         }
     }
 
@@ -506,6 +541,8 @@ impl Actor for Peer {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(LOOK_EVERY, Self::look);
+        // It lives as long as the node.
+        self.services.store.watch(self.services.new_holder(), ctx.address().recipient());
     }
 }
 
@@ -513,25 +550,22 @@ impl Handler<StreamOpened> for Peer {
     type Result = u64;
 
     fn handle(&mut self, opened: StreamOpened, ctx: &mut Context<Self>) -> u64 {
-        let StreamOpened { greeting, outgoing, ends } = opened;
+        let StreamOpened { greeting, own, outgoing, ends } = opened;
         self.close(ctx);
         self.streams += 1;
         let now = Instant::now();
         self.stream = Some(Open { number: self.streams, outgoing, ends: Some(ends), heard: now, said: now });
-        let Greeting { incarnation, partitions, .. } = greeting;
+        let Greeting { incarnation, owned: theirs, .. } = greeting;
         let shown = incarnation.to_string();
         tracing::info!(event = "relay.open", peer = self.number, incarnation = shown, "a stream to the peer is open");
         let mut owned = Vec::new();
-        self.owner.opened(incarnation, &mut owned);
+        self.owner.opened(incarnation, &own.owned, &mut owned);
+        self.owner.owns(self.services.store.owned(), &mut owned);
         self.carry_out_owned(owned, ctx);
         let mut steps = Vec::new();
-        self.holder.opened(incarnation, &mut steps);
+        self.holder.opened(incarnation, theirs.clone(), &mut steps);
         self.carry_out(steps, ctx);
-        if self.partitions != partitions {
-            // Holders are registered by this, once it is handled.
-            self.services.store.set_remote(self.number, &partitions, Arc::new(Way(ctx.address())));
-            self.partitions = partitions;
-        }
+        self.has_now(theirs, ctx);
         self.services.store.try_parked_again();
         self.streams
     }
@@ -549,6 +583,27 @@ impl Handler<FrameArrived> for Peer {
                 return self.break_off(&error);
             }
         }
+    }
+}
+
+impl Handler<Gone> for Peer {
+    type Result = ();
+
+    /// A partition has come to this node, or left it.
+    fn handle(&mut self, _: Gone, ctx: &mut Context<Self>) {
+        let mut steps = Vec::new();
+        self.owner.owns(self.services.store.owned(), &mut steps);
+        self.carry_out_owned(steps, ctx);
+    }
+}
+
+impl Handler<Superseded> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, Superseded(owned): Superseded, ctx: &mut Context<Self>) {
+        let mut steps = Vec::new();
+        self.holder.superseded(owned, &mut steps);
+        self.carry_out(steps, ctx);
     }
 }
 
@@ -592,14 +647,14 @@ impl Handler<ForPeer> for Peer {
             (Some(partition), Command::Seek(seek)) => self.seek(partition, seek),
             (Some(partition), Command::Find(find)) => {
                 let question = Question::of_find(&find);
-                self.ask(partition, question, QuestionAsker::Find(find.tag, find.reply));
+                self.ask(partition, question, WhoAsks::Find(find.tag, find.reply));
             }
             (Some(partition), Command::Cancel(cancel)) => {
                 let question = Question::of_cancel(&cancel);
-                self.ask(partition, question, QuestionAsker::Cancel(cancel.tag, cancel.reply));
+                self.ask(partition, question, WhoAsks::Cancel(cancel.tag, cancel.reply));
             }
             (Some(partition), Command::Replace(replace)) => {
-                let asker = QuestionAsker::Replace(replace.tag, replace.reply.clone());
+                let asker = WhoAsks::Replace(replace.tag, replace.reply.clone());
                 self.ask(partition, Question::of_replace(replace), asker);
             }
             // Never handed over: the store's handle keeps them here.
@@ -645,7 +700,9 @@ impl Handler<ReceiptsRecorded> for Peer {
     type Result = ();
 
     fn handle(&mut self, answer: ReceiptsRecorded, _: &mut Context<Self>) {
-        let recorded = answer.items.into_iter().filter_map(|(tag, _)| self.passed(tag)).collect::<Vec<_>>();
+        // Of what is not kept the peer hears nothing: it asks again.
+        let answered = answer.items.into_iter().filter_map(|(tag, kept)| self.passed(tag).filter(|_| kept));
+        let recorded = answered.collect::<Vec<_>>();
         if !recorded.is_empty() {
             self.say(translate::to_holder(ToHolder::Receipts { recorded, unmatched: Vec::new() }));
         }
@@ -656,8 +713,9 @@ impl Handler<StrayReceipts> for Peer {
     type Result = ();
 
     fn handle(&mut self, strays: StrayReceipts, _: &mut Context<Self>) {
+        let unmatched = strays.why == Stray::Unmatched;
         let items = strays.receipts.items.into_iter();
-        let unmatched = items.filter_map(|receipt| self.passed(receipt.tag)).collect::<Vec<_>>();
+        let unmatched = items.filter_map(|receipt| self.passed(receipt.tag).filter(|_| unmatched)).collect::<Vec<_>>();
         if !unmatched.is_empty() {
             self.say(translate::to_holder(ToHolder::Receipts { recorded: Vec::new(), unmatched }));
         }
@@ -668,7 +726,10 @@ impl Handler<Found> for Peer {
     type Result = ();
 
     fn handle(&mut self, found: Found, _: &mut Context<Self>) {
-        self.answer(found.tag, Answer::Found(found.deliveries));
+        // Of what was not reached the peer hears soon that it has gone.
+        if found.reached {
+            self.answer(found.tag, Answer::Found(found.deliveries));
+        }
     }
 }
 
@@ -676,7 +737,9 @@ impl Handler<Cancelled> for Peer {
     type Result = ();
 
     fn handle(&mut self, cancelled: Cancelled, _: &mut Context<Self>) {
-        self.answer(cancelled.tag, cancelled.into());
+        if cancelled.reached {
+            self.answer(cancelled.tag, cancelled.into());
+        }
     }
 }
 
@@ -684,6 +747,8 @@ impl Handler<Replaced> for Peer {
     type Result = ();
 
     fn handle(&mut self, replaced: Replaced, _: &mut Context<Self>) {
-        self.answer(replaced.tag, Answer::Replaced(replaced.result));
+        if replaced.result != Err(NotReplaced::OutOfReach) {
+            self.answer(replaced.tag, Answer::Replaced(replaced.result));
+        }
     }
 }

@@ -10,7 +10,7 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
     Cancelling, Content, DeliveryStatus, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText, NotReplaced,
-    OperatorReceipt, Origin, Outbox, Outcome, ReceiptRequest, Settlement,
+    OperatorReceipt, Origin, Outbox, Outcome, Owned, ReceiptRequest, Settlement,
 };
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub struct Greeting {
     /// Of this run of its process.
     pub incarnation: Uuid,
     /// Its partitions.
-    pub partitions: Vec<PartitionId>,
+    pub owned: Vec<Owned>,
 }
 
 impl Greeting {
@@ -47,7 +47,8 @@ impl Greeting {
         Part::Greeting(wire::Greeting {
             number: self.number.into(),
             incarnation: self.incarnation.as_bytes().to_vec().into(),
-            partitions: self.partitions.iter().map(|partition| partition.number().into()).collect(),
+            partitions: partitions_out(&self.owned),
+            lives: lives_out(&self.owned),
         })
     }
 
@@ -61,7 +62,7 @@ impl Greeting {
             number: u16::try_from(greeting.number).map_err(|_| RelayError::Malformed("a node number"))?,
             incarnation: Uuid::from_slice(&greeting.incarnation)
                 .map_err(|_| RelayError::Malformed("an incarnation"))?,
-            partitions: greeting.partitions.into_iter().map(partition).collect::<Result<_, _>>()?,
+            owned: owned_in(&greeting.partitions, &greeting.lives)?,
         })
     }
 }
@@ -93,6 +94,7 @@ pub fn to_owner(said: ToOwner) -> Part {
             forgiving: matching == Matching::Forgiving,
             receipts: items.into_iter().map(receipt_out).collect(),
         }),
+        ToOwner::Heard { number } => Part::Heard(number),
         ToOwner::Question { number, partition, question } => Part::Question(wire::Question {
             number,
             partition: partition.number().into(),
@@ -115,8 +117,19 @@ pub fn to_holder(said: ToHolder) -> Part {
         ToHolder::Receipts { recorded, unmatched } => {
             Part::ReceiptsAnswer(wire::ReceiptsAnswer { recorded, unmatched })
         }
+        ToHolder::Owned { number, owned } => {
+            Part::Owned(wire::Owned { number, partitions: partitions_out(&owned), lives: lives_out(&owned) })
+        }
         ToHolder::Answer { number, answer } => Part::Answer(wire::Answer { number, answer: Some(answer_out(answer)) }),
     }
+}
+
+fn partitions_out(owned: &[Owned]) -> Vec<u32> {
+    owned.iter().map(|owned| owned.partition.number().into()).collect()
+}
+
+fn lives_out(owned: &[Owned]) -> Vec<u64> {
+    owned.iter().map(|owned| owned.life).collect()
 }
 
 fn party_of(outbox: Outbox) -> wire::Party {
@@ -308,6 +321,10 @@ impl Reader {
             Part::Outcomes(outcomes) => Said::ToOwner(self.outcomes(outcomes)?),
             Part::Receipts(receipts) => Said::ToOwner(self.receipts(receipts)?),
             Part::Question(question) => Said::ToOwner(self.question(question)?),
+            Part::Heard(number) => Said::ToOwner(ToOwner::Heard { number }),
+            Part::Owned(wire::Owned { number, partitions, lives }) => {
+                Said::ToHolder(ToHolder::Owned { number, owned: owned_in(&partitions, &lives)? })
+            }
             Part::Ring(wire::Ring { partition: number, holder }) => {
                 Said::ToHolder(ToHolder::Ring { holder, partition: partition(number)? })
             }
@@ -491,6 +508,13 @@ impl Reader {
 
 fn partition(number: u32) -> Result<PartitionId, RelayError> {
     u16::try_from(number).ok().and_then(PartitionId::new).ok_or(RelayError::Malformed("a partition's number"))
+}
+
+/// Partitions and their lives, in the same order.
+fn owned_in(partitions: &[u32], lives: &[u64]) -> Result<Vec<Owned>, RelayError> {
+    let lives = lives.iter().copied().chain(std::iter::repeat(0));
+    let owned = partitions.iter().zip(lives);
+    owned.map(|(number, life)| Ok(Owned { partition: partition(*number)?, life })).collect()
 }
 
 fn lease_in(lease: wire::Lease) -> Result<Lease, RelayError> {

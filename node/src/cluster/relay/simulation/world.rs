@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use smsc_proto::ids::{OperatorMessageId, PartitionId};
 use smsc_proto::timestamp::Timestamp;
-use smsc_store::{Holder, Lease, Leased, LeasedDelivery, Name, Outbox, Outcome, Rest, Ring, Settled, Settlement};
+use smsc_store::{
+    Holder, Lease, Leased, LeasedDelivery, Name, Outbox, Outcome, Owned, Rest, Ring, Settled, Settlement,
+};
 use uuid::Uuid;
 
 use super::super::holder::{HolderSide, HolderStep};
@@ -344,8 +346,11 @@ impl World {
         let here = &mut self.nodes[usize::from(node)];
         here.streams.insert(peer, stream);
         let (mut owned, mut held) = (Vec::new(), Vec::new());
-        here.holders.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), &mut owned);
-        here.owners.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), &mut held);
+        let (ours, theirs) = (owned_by(node), owned_by(peer));
+        let side = here.holders.get_mut(&peer).expect("all are known");
+        side.opened(Uuid::from_u128(peer_run), &ours, &mut owned);
+        side.owns(ours, &mut owned);
+        here.owners.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), theirs, &mut held);
         self.owner_steps(node, peer, owned);
         self.holder_steps(node, peer, held);
     }
@@ -404,6 +409,7 @@ impl World {
             ToOwner::Outcomes { batch, partition, holder, items } => {
                 side.settle(batch, partition, holder, items, &mut steps);
             }
+            ToOwner::Heard { number } => side.heard(number),
             ToOwner::Receipts { .. } | ToOwner::Question { .. } => {}
         }
         self.owner_steps(node, peer, steps);
@@ -418,6 +424,7 @@ impl World {
                 side.leased(partition, holder, items, more, &mut steps).expect("what was asked for");
             }
             ToHolder::Confirmed { batch } => side.confirmed(batch, &mut steps),
+            ToHolder::Owned { number, owned } => side.owned(number, owned, &mut steps),
             ToHolder::Receipts { .. } | ToHolder::Answer { .. } => {}
         }
         self.holder_steps(node, peer, steps);
@@ -574,7 +581,10 @@ impl World {
                     self.link_pulls(node);
                 }
                 // Of a link that has gone.
-                HolderStep::Ring { .. } | HolderStep::Leased { .. } | HolderStep::Settled { .. } => {}
+                HolderStep::Ring { .. }
+                | HolderStep::Leased { .. }
+                | HolderStep::Settled { .. }
+                | HolderStep::Elsewhere { .. } => {}
             }
         }
     }
@@ -761,6 +771,10 @@ impl World {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (mixed ^ (mixed >> 31)) % max
     }
+}
+
+fn owned_by(node: u16) -> Vec<Owned> {
+    vec![Owned { partition: PartitionId::new(node * 16).expect("below 1024"), life: 0 }]
 }
 
 fn outbox() -> Outbox {

@@ -135,7 +135,11 @@ fn answers_are_read_as_they_were_meant() {
 
 #[test]
 fn a_greeting_says_who_a_node_is_and_what_it_owns() {
-    let greeting = Greeting { number: 59, incarnation: Uuid::from_u128(u128::MAX), partitions: vec![partition_16()] };
+    let greeting = Greeting {
+        number: 59,
+        incarnation: Uuid::from_u128(u128::MAX),
+        owned: vec![Owned { partition: partition_16(), life: 3 }],
+    };
     let frame = wire::Frame { parts: vec![wire::Part { part: Some(greeting.to_part()) }] };
     assert_eq!(Greeting::of(frame), Ok(greeting));
     assert!(Greeting::of(wire::Frame::default()).is_err());
