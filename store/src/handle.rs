@@ -242,7 +242,8 @@ impl StoreHandle {
     }
 
     /// The partition of new messages to this destination hash: always the same one while it is here, else one that is.
-    /// If none is here, one that is not, and [`accept`](Self::accept) gives back what is offered to it.
+    /// If none is here, one of a node that is in reach; if there is none either, [`accept`](Self::accept) gives back what is
+    /// offered to it.
     pub fn partition_for(&self, destination: u64) -> PartitionId {
         // The high bits choose; at least one partition is checked at the start.
         let choose = |of: &[PartitionId]| of[((u128::from(destination) * of.len() as u128) >> 64) as usize];
@@ -251,14 +252,53 @@ impl StoreHandle {
             return home;
         }
         let here = self.ways.accepting.load();
-        if here.is_empty() || here.contains(&home) { home } else { choose(&here) }
+        if here.contains(&home) {
+            home
+        } else if here.is_empty() {
+            self.home_elsewhere(home)
+        } else {
+            choose(&here)
+        }
+    }
+
+    /// The home, or the next one, that a node in reach has.
+    fn home_elsewhere(&self, home: PartitionId) -> PartitionId {
+        let homes = &self.ways.homes;
+        let from = homes.iter().position(|known| *known == home).unwrap_or(0);
+        let in_turn = homes.iter().cycle().skip(from).take(homes.len()).copied();
+        let is_up = |home: &PartitionId| self.ways.elsewhere.way_to(*home).is_some_and(|way| way.is_up());
+        in_turn.into_iter().find(is_up).unwrap_or(home)
     }
 
     /// Offers new messages; gives the batch back when the partition has no room (ESME_RMSGQFUL).
     pub fn accept(&self, partition: PartitionId, accept: Accept) -> Result<(), Accept> {
+        if let Some(way) = self.way(partition) {
+            return way.lanes.push_accept(accept);
+        }
+        match self.ways.elsewhere.way_to(partition) {
+            Some(way) if way.is_up() => {
+                way.send(Some(partition), Command::Accept(accept));
+                Ok(())
+            }
+            _ => Err(accept),
+        }
+    }
+
+    /// Offers new messages of another node; those are never handed on.
+    pub fn accept_local(&self, partition: PartitionId, accept: Accept) -> Result<(), Accept> {
         match self.way(partition) {
             Some(way) => way.lanes.push_accept(accept),
             None => Err(accept),
+        }
+    }
+
+    /// Has receipts kept that match nothing yet: here, or, if no partition is here, where one is.
+    pub(crate) fn park(&self, partition: PartitionId, receipts: RecordReceipts) {
+        let command = Command::Receipts(receipts);
+        match (self.way(partition), self.ways.elsewhere.way_to(partition)) {
+            (Some(way), _) => push(&way, command),
+            (None, Some(way)) => way.send(Some(partition), command),
+            (None, None) => abandon(partition, command),
         }
     }
 
@@ -471,7 +511,7 @@ impl StoreHandle {
     /// Hands a command to a partition, whoever owns it; false if nobody does.
     fn send(&self, partition: PartitionId, command: Command) -> bool {
         if let Some(way) = self.way(partition) {
-            push(way, command);
+            push(&way, command);
             return true;
         }
         match self.ways.elsewhere.way_to(partition) {

@@ -31,10 +31,14 @@ pub trait RemoteStore: Send + Sync {
     /// Hands a command over for that partition, or, if none is named, for all of the node's: registrations and releases.
     /// Never waits. Every command is answered, also while the node is out of reach: a pull with nothing, an outcome as
     /// soon as it is kept in the partition's stead, receipts as [`StrayReceipts`](crate::StrayReceipts), a question as one
-    /// about a message that is not known.
+    /// about a message that is not known, new messages as refused.
     ///
-    /// New messages and re-routing stay where they are: such commands are never handed over.
+    /// New messages, and receipts that are to be parked, are handed over by a node that has no partition itself. Re-routing
+    /// never is.
     fn send(&self, partition: Option<PartitionId>, command: Command);
+
+    /// Whether the node is in reach just now.
+    fn is_up(&self) -> bool;
 
     /// That partition is elsewhere, in that life: what is kept for its owner is to be settled there. May be said again.
     fn superseded(&self, owned: Owned);

@@ -149,7 +149,7 @@ impl Storm {
         })
     }
 
-    /// The same over a cluster: whose node is gone goes on at the next of these.
+    /// The same over a cluster, spread over these nodes: whose node is gone goes on at the next of them.
     pub fn rage_over(
         &self,
         cluster: Cluster,
@@ -160,11 +160,12 @@ impl Storm {
         let (submits, receives) = (all(submit_at), all(receive_at));
         std::thread::scope(|scope| {
             let _end = End(self);
-            for _ in 0..BINDS {
-                scope.spawn(|| self.live_at(&submits, BindKind::Transmitter));
-            }
-            for _ in 0..RECEIVERS {
-                scope.spawn(|| self.live_at(&receives, BindKind::Receiver));
+            for (all, kind, count) in
+                [(&submits, BindKind::Transmitter, BINDS), (&receives, BindKind::Receiver, RECEIVERS)]
+            {
+                for first in 0..count {
+                    scope.spawn(move || self.live_at(all, first, kind));
+                }
             }
             let cluster = story(cluster);
             self.submitting.store(false, Ordering::Relaxed);
@@ -191,12 +192,12 @@ impl Storm {
     }
 
     fn live(&self, address: SocketAddr, kind: BindKind) {
-        self.live_at(&[address], kind);
+        self.live_at(&[address], 0, kind);
     }
 
     /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
-    fn live_at(&self, addresses: &[SocketAddr], kind: BindKind) {
-        let mut turns = addresses.iter().cycle();
+    fn live_at(&self, addresses: &[SocketAddr], first: usize, kind: BindKind) {
+        let mut turns = addresses.iter().cycle().skip(first % addresses.len());
         while !self.over.load(Ordering::Relaxed) {
             let Some(esme) = turns.next().and_then(|address| Esme::try_bind(*address, kind, "demo")) else {
                 std::thread::sleep(Duration::from_millis(10));

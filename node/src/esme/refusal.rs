@@ -129,6 +129,7 @@ impl Refusal {
             Self::Store(AcceptRefusal::DiskLow) => "disk_low",
             Self::Store(AcceptRefusal::JournalStalled) => "store_stalled",
             Self::Store(AcceptRefusal::PartitionLost) => "partition_lost",
+            Self::Store(AcceptRefusal::OwnerOutOfReach) => "owner_out_of_reach",
             Self::Draining => "draining",
         }
     }

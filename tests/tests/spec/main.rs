@@ -85,6 +85,7 @@ mod backlog;
 mod postgres;
 mod postgres_cluster;
 mod postgres_journal;
+mod postgres_servers;
 
 // No answer before its record is durable.
 mod durability;

@@ -10,7 +10,7 @@ use smsc_tests::cluster::Cluster;
 use smsc_tests::configuration::Configuration;
 use smsc_tests::ledger::Bounds;
 use smsc_tests::message::Message;
-use smsc_tests::operator::Operator;
+use smsc_tests::operator::{Answer, Operator};
 use smsc_tests::postgres::Postgres;
 use smsc_tests::storm::Storm;
 
@@ -60,14 +60,14 @@ const TWICE: Bounds = Bounds {
 };
 
 /// Three nodes with links of their own under load; one of them is gone for ever.
-fn loses_nothing_without(lost: usize) {
+fn loses_nothing_without(lost: usize, [submit_at, receive_at]: [&[usize]; 2]) {
     let Some(postgres) = Postgres::start() else { return };
     let storm = Storm::new();
     let cluster = Cluster::start_with(3, &on(&postgres), |_, given| storm.draws_in(given, 3));
     expect_partitions(&cluster, PARTITIONS / 3);
     storm.operator().expect_links(12);
     let (began, mut rate) = (Instant::now(), 0.0);
-    let balance = storm.rage_over(cluster, [&[A, B], &[B, C]], |mut cluster| {
+    let balance = storm.rage_over(cluster, [submit_at, receive_at], |mut cluster| {
         storm.ledger().expect(4_000);
         rate = storm.ledger().count() as f64 / began.elapsed().as_secs_f64();
         let theirs = partitions_of(&postgres, lost);
@@ -92,17 +92,17 @@ fn loses_nothing_without(lost: usize) {
 
 #[test]
 fn the_node_where_esmes_submit_vanishes_for_ever_and_nothing_is_lost() {
-    loses_nothing_without(A);
+    loses_nothing_without(A, [&[A, B], &[B, C]]);
 }
 
 #[test]
 fn the_node_where_receipts_are_read_vanishes_for_ever_and_nothing_is_lost() {
-    loses_nothing_without(B);
+    loses_nothing_without(B, [&[A, B, C], &[B, C]]);
 }
 
 #[test]
-fn a_node_that_has_links_alone_vanishes_for_ever_and_nothing_is_lost() {
-    loses_nothing_without(C);
+fn a_node_with_links_vanishes_for_ever_and_nothing_is_lost() {
+    loses_nothing_without(C, [&[A, B, C], &[A, B]]);
 }
 
 /// Three nodes with account `demo`, an operator that all of them reach, and a lease that is short, so that tests are.
@@ -133,7 +133,7 @@ fn whoever_has_a_message_now_is_asked_about_it() {
     // Each of the others has some of them, and asks the other for the rest.
     for number in [B, C] {
         let asks = cluster.node(number).transmitter("demo");
-        ids.iter().for_each(|id| asks.expect_state(id, MessageState::Scheduled));
+        ids.iter().for_each(|id| asks.expect_state(id, MessageState::Enroute));
     }
     let asks = cluster.node(B).transmitter("demo");
     for id in &ids {
@@ -194,7 +194,6 @@ fn a_node_that_comes_back_gets_its_share_under_load_and_nothing_is_lost() {
 fn a_node_that_slept_past_its_leases_is_no_longer_asked_for_what_another_one_has() {
     let Some(postgres) = Postgres::start() else { return };
     let operator = Operator::start("op-a");
-    operator.answers(smsc_tests::operator::Answer::Accept);
     let cluster = quick(&postgres, &operator);
     operator.expect_links(3);
     let esme = cluster.node(B).transmitter("demo");
@@ -210,5 +209,96 @@ fn a_node_that_slept_past_its_leases_is_no_longer_asked_for_what_another_one_has
         let asks = cluster.node(number).transmitter("demo");
         ids.iter().for_each(|id| asks.expect_state(id, MessageState::Enroute));
     }
+    esme.submit_ok(&message());
+}
+
+// --- a node that has no partition ---
+
+/// An address where no operator is.
+const NOBODY: &str = "127.0.0.1:9";
+
+/// Two partitions for three nodes: the last has none, and the operator's only link.
+fn last_without_partition(postgres: &Postgres, operator: &Operator) -> Cluster {
+    let configuration = Configuration::new()
+        .postgres_at(&postgres.url(), "")
+        .section("store", "partitions = 2")
+        .account("demo")
+        .route("", "op-a")
+        .mo_route("*", "demo");
+    let cluster = Cluster::start_with(3, &configuration, |number, configuration| match number {
+        C => configuration.operator_with(operator, "links = 3"),
+        _ => configuration.operator_at("op-a", NOBODY, "links = 3"),
+    });
+    for (number, partitions) in [(A, 1.0), (B, 1.0), (C, 0.0)] {
+        cluster.node(number).expect_metric("smsc_store_partitions", &[], partitions);
+        cluster.node(number).expect_metric("smsc_cluster_relay_up", &[], 2.0);
+    }
+    operator.expect_links(1);
+    cluster
+}
+
+#[test]
+fn a_node_without_a_partition_gives_its_submits_to_those_that_have_one() {
+    let Some(postgres) = Postgres::start() else { return };
+    let operator = Operator::start("op-a");
+    operator.reports(MessageState::Delivered);
+    let cluster = last_without_partition(&postgres, &operator);
+    let esme = cluster.node(C).transceiver("demo");
+    let mut accepted = Vec::new();
+    esme.submit_all(numbered(300), 100, |_, answer| accepted.push(answer.unwrap()));
+    let mut told: Vec<_> = (0..300).map(|_| esme.expect_receipt().message_id).collect();
+    let of_each = [960, 961].map(|partition| {
+        let of = |id: &&String| id.parse::<u64>().is_ok_and(|id| (id >> 12) & 0x3FF == partition);
+        accepted.iter().filter(of).count()
+    });
+    assert!(of_each.iter().all(|count| *count > 50), "spread by destination: {of_each:?}");
+    accepted.sort();
+    told.sort();
+    assert_eq!(accepted, told);
+    assert_eq!(operator.message_count(), 300);
+}
+
+#[test]
+fn a_node_without_a_partition_takes_messages_from_handsets_and_receipts_that_nobody_knows() {
+    let Some(postgres) = Postgres::start() else { return };
+    let operator = Operator::start("op-a");
+    let cluster = last_without_partition(&postgres, &operator);
+    let receiver = cluster.node(A).receiver("demo");
+    let message = Message::to("72345").from("46701234567").text("from afar");
+    assert_eq!(operator.deliver(&message), CommandStatus::ESME_ROK);
+    assert_eq!(receiver.expect_delivery().message.as_text(), "from afar");
+    // Its response has not come, so nobody knows the message by that id: the receipt is kept with an owner.
+    operator.answers(Answer::Hold);
+    let message_id = cluster.node(B).transmitter("demo").submit_ok(&message_to_handset());
+    let submitted = operator.expect_message();
+    let receipt = operator.report(&submitted, MessageState::Delivered);
+    assert_eq!(operator.expect_answer(receipt), CommandStatus::ESME_ROK);
+    operator.releases();
+    assert_eq!(receiver.expect_receipt().message_id, message_id);
+}
+
+fn message_to_handset() -> Message {
+    message().text("early")
+}
+
+#[test]
+fn a_submit_whose_owner_stands_still_is_refused_and_never_promised() {
+    let Some(postgres) = Postgres::start() else { return };
+    let operator = Operator::start("op-a");
+    let cluster = last_without_partition(&postgres, &operator);
+    let esme = cluster.node(C).transmitter("demo");
+    for number in [A, B] {
+        cluster.freeze(number);
+    }
+    let waits = esme.send(&message());
+    let began = Instant::now();
+    assert_eq!(esme.answer_to(waits), Err(CommandStatus::ESME_RSYSERR), "nobody knows whether it is kept");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    cluster.node(C).expect_metric("smsc_cluster_relay_up", &[], 0.0);
+    assert_eq!(esme.submit(&message()), Err(CommandStatus::ESME_RMSGQFUL));
+    for number in [A, B] {
+        cluster.thaw(number);
+    }
+    cluster.node(C).expect_metric("smsc_cluster_relay_up", &[], 2.0);
     esme.submit_ok(&message());
 }

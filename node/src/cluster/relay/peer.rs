@@ -6,16 +6,18 @@
 //! is lost, the node is like one whose stream to this peer is broken, until its next start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
-use smsc_proto::ids::PartitionId;
+use smsc_proto::ids::{MessageId, PartitionId};
 use smsc_store::partition::Command;
 use smsc_store::{
-    Cancel, Cancelled, Find, Found, Gone, Holder, Leased, LeasedDelivery, NotReplaced, OperatorReceipt, Outbox,
-    Outcome, Owned, Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest,
-    Ring, SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
+    Accept, AcceptRefusal, Accepted, Cancel, Cancelled, Find, Found, Gone, Holder, Leased, LeasedDelivery, Matching,
+    NewMessage, NotReplaced, OperatorReceipt, Outbox, Outcome, Owned, Pull, ReceiptsRecorded, RecordReceipts, Register,
+    Release, RemoteStore, Replace, Replaced, Rest, Ring, SeekReceipts, Settle, Settled, Settlement, Stray,
+    StrayReceipts,
 };
 use tokio::sync::oneshot;
 
@@ -23,6 +25,7 @@ use super::error::RelayError;
 use super::holder::{HolderSide, HolderStep};
 use super::inquiries::Inquiries;
 use super::metrics::{self, Counters, Levels};
+use super::new_messages;
 use super::outgoing::Outgoing;
 use super::owner::{OwnerSide, OwnerStep, differing};
 use super::part::{Answer, Question, Replacing, ToHolder, ToOwner};
@@ -49,7 +52,9 @@ pub struct Peer {
     number: u16,
     owner: OwnerSide,
     holder: HolderSide,
-    inquiries: Inquiries<ReceiptAsker, QuestionAsker>,
+    inquiries: Inquiries<ReceiptAsker, QuestionAsker, MessageGiver>,
+    /// Whether there is a stream, for those who choose a way.
+    up: Arc<AtomicBool>,
     /// Whom holders of this node are answered by.
     replies: FxHashMap<Holder, Replies>,
     /// What the peer has asked our store, by the tag that the store was given.
@@ -82,7 +87,15 @@ struct Replies {
 struct ReceiptAsker {
     partition: PartitionId,
     reply: Recipient<ReceiptsRecorded>,
-    strays: Recipient<StrayReceipts>,
+    /// Who gets those back that are not kept; `None`: they were to be parked, and the operator brings them again.
+    strays: Option<Recipient<StrayReceipts>>,
+}
+
+/// Who has brought a new message, and is told under that tag.
+struct MessageGiver {
+    partition: PartitionId,
+    tag: u32,
+    reply: Recipient<Accepted>,
 }
 
 struct QuestionAsker {
@@ -123,11 +136,15 @@ impl WhoAsks {
 }
 
 /// The way to a peer's partitions, for the store's handle.
-struct Way(Addr<Peer>);
+struct Way(Addr<Peer>, Arc<AtomicBool>);
 
 impl RemoteStore for Way {
     fn send(&self, partition: Option<PartitionId>, command: Command) {
         self.0.do_send(ForPeer { partition, command });
+    }
+
+    fn is_up(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
     }
 
     fn superseded(&self, owned: Owned) {
@@ -188,6 +205,7 @@ impl Peer {
             owner: OwnerSide::new(services.config.session.response + WAY_MAX),
             holder: HolderSide::default(),
             inquiries: Inquiries::default(),
+            up: Arc::default(),
             replies: FxHashMap::default(),
             passed: FxHashMap::default(),
             next_tag: 0,
@@ -222,6 +240,7 @@ impl Peer {
         if self.stream.take().is_none() {
             return;
         }
+        self.up.store(false, Ordering::Relaxed);
         self.passed.clear();
         self.owner.closed();
         let mut steps = Vec::new();
@@ -229,6 +248,8 @@ impl Peer {
         self.carry_out(steps, ctx);
         let (receipts, questions) = self.inquiries.take_all();
         self.not_answered(receipts, questions);
+        let lost = self.inquiries.take_messages(Instant::now(), |_| true);
+        answer_givers(lost.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
     }
 
     fn hear(&mut self, said: Said, ctx: &mut Context<Self>) -> Result<(), RelayError> {
@@ -236,6 +257,10 @@ impl Peer {
             Said::Beat => Ok(()),
             Said::ToOwner(said) => self.hear_holder(said, ctx),
             Said::ToHolder(said) => self.hear_owner(said, ctx),
+            Said::NewMessages { partition, items } => {
+                self.keep(partition, items, ctx);
+                Ok(())
+            }
         }
     }
 
@@ -259,11 +284,14 @@ impl Peer {
             // The peer hears that it has gone, and takes back what it asked.
             ToOwner::Receipts { partition, .. } | ToOwner::Question { partition, .. }
                 if !self.owner.is_meant(partition) => {}
-            ToOwner::Receipts { partition, matching, items } => {
+            ToOwner::Receipts { partition, matching, park, items } => {
                 let items = items.into_iter().map(|item| OperatorReceipt { tag: self.pass(item.tag), ..item });
                 let receipts = RecordReceipts { items: items.collect(), reply: ctx.address().recipient() };
-                let seek = SeekReceipts { receipts, matching, strays: ctx.address().recipient() };
-                self.services.store.send_local(partition, Command::Seek(seek));
+                let command = match park {
+                    true => Command::Receipts(receipts),
+                    false => Command::Seek(SeekReceipts { receipts, matching, strays: ctx.address().recipient() }),
+                };
+                self.services.store.send_local(partition, command);
             }
             ToOwner::Question { number, partition, question } => {
                 let command = self.question(number, question, ctx);
@@ -272,6 +300,21 @@ impl Peer {
         }
         self.carry_out_owned(steps, ctx);
         Ok(())
+    }
+
+    /// Keeps new messages of a peer that has no partition.
+    fn keep(&mut self, partition: PartitionId, items: Vec<NewMessage>, ctx: &mut Context<Self>) {
+        if !self.owner.is_meant(partition) {
+            // It hears that the partition has gone, and answers whoever brought them.
+            return;
+        }
+        let items = items.into_iter().map(|item| NewMessage { tag: self.pass(item.tag), ..item });
+        let accept = Accept { items: items.collect(), reply: ctx.address().recipient() };
+        if let Err(Accept { items, .. }) = self.services.store.accept_local(partition, accept) {
+            let items = items.into_iter().filter_map(|item| self.passed(item.tag));
+            let items = items.map(|tag| (tag, Err(AcceptRefusal::StoreFull))).collect();
+            self.say(translate::to_holder(ToHolder::Kept { items }));
+        }
     }
 
     /// The tag under which the store is asked what the peer asks under that one.
@@ -389,6 +432,12 @@ impl Peer {
                 self.carry_out(std::mem::take(&mut steps), ctx);
                 self.has_now(owned, ctx);
             }
+            ToHolder::Kept { items } => {
+                let known = items.into_iter();
+                let known: Vec<_> =
+                    known.filter_map(|(number, result)| Some((self.inquiries.take_message(number)?, result))).collect();
+                answer_givers(known.into_iter());
+            }
             ToHolder::Receipts { recorded, unmatched } => self.receipts_answered(recorded, unmatched),
             ToHolder::Answer { number, answer } => {
                 if let Some(asker) = self.inquiries.take_question(number) {
@@ -439,9 +488,11 @@ impl Peer {
             .inquiries
             .take_of(|asker| changed.contains(&asker.partition), |asker| changed.contains(&asker.partition));
         self.not_answered(receipts, questions);
+        let lost = self.inquiries.take_messages(Instant::now(), |giver| changed.contains(&giver.partition));
+        answer_givers(lost.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
         self.owned.clone_from(&owned);
         // Holders are registered by this, once it is handled.
-        self.services.store.set_remote(self.number, &owned, Arc::new(Way(ctx.address())));
+        self.services.store.set_remote(self.number, &owned, Arc::new(Way(ctx.address(), self.up.clone())));
         self.services.store.try_parked_again();
     }
 
@@ -465,13 +516,52 @@ impl Peer {
         }
     }
 
-    fn seek(&mut self, partition: PartitionId, seek: SeekReceipts) {
-        let SeekReceipts { receipts: RecordReceipts { reply, items }, matching, strays } = seek;
+    /// Whether there is a stream, and the peer has that partition by what it said last.
+    fn reaches(&self, partition: PartitionId) -> bool {
+        self.stream.is_some() && self.owned.iter().any(|owned| owned.partition == partition)
+    }
+
+    /// Gives new messages to the peer. `Err` in the answer is never a promise that they are not kept.
+    fn give(&mut self, partition: PartitionId, accept: Accept) {
+        let Accept { reply, items } = accept;
+        let now = Instant::now();
+        let (mut given, mut refused, mut octets) = (Vec::with_capacity(items.len()), Vec::new(), 0);
+        for item in items {
+            let giver = MessageGiver { partition, tag: item.tag, reply: reply.clone() };
+            let number = match self.reaches(partition) {
+                true => self.inquiries.give_message(now, giver),
+                false => Err(giver),
+            };
+            match number {
+                Ok(tag) => {
+                    octets += item.body.len();
+                    given.push(NewMessage { tag, ..item });
+                }
+                Err(giver) => refused.push((giver, Err(AcceptRefusal::OwnerOutOfReach))),
+            }
+            if octets >= PART_OCTETS {
+                octets = 0;
+                self.say(new_messages::to_part(partition, std::mem::take(&mut given)));
+            }
+        }
+        if !given.is_empty() {
+            self.say(new_messages::to_part(partition, given));
+        }
+        answer_givers(refused.into_iter());
+    }
+
+    fn seek(
+        &mut self,
+        partition: PartitionId,
+        RecordReceipts { reply, items }: RecordReceipts,
+        matching: Matching,
+        strays: Option<Recipient<StrayReceipts>>,
+    ) {
         let now = Instant::now();
         let (mut asked, mut refused) = (Vec::with_capacity(items.len()), Vec::new());
         for item in items {
             let asker = ReceiptAsker { partition, reply: reply.clone(), strays: strays.clone() };
-            if self.stream.is_none() {
+            if !self.reaches(partition) {
                 refused.push((item, asker));
                 continue;
             }
@@ -483,12 +573,13 @@ impl Peer {
         self.not_answered(refused, Vec::new());
         for items in asked.chunks(PART_RECEIPTS) {
             let items = items.to_vec();
-            self.say(translate::to_owner(ToOwner::Receipts { partition, matching, items }));
+            let park = strays.is_none();
+            self.say(translate::to_owner(ToOwner::Receipts { partition, matching, park, items }));
         }
     }
 
     fn ask(&mut self, partition: PartitionId, question: Question, who: WhoAsks) {
-        if self.stream.is_none() {
+        if !self.reaches(partition) {
             return who.not_answered();
         }
         match self.inquiries.ask_question(Instant::now(), QuestionAsker { partition, who }) {
@@ -506,6 +597,8 @@ impl Peer {
         }
         let (receipts, questions) = self.inquiries.take_expired(now);
         self.not_answered(receipts, questions);
+        let overdue = self.inquiries.take_messages(now, |_| false);
+        answer_givers(overdue.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
         if let Some(stream) = &self.stream {
             let (heard, said) = (stream.heard, stream.said);
             if now.saturating_duration_since(heard) > SILENCE_MAX {
@@ -524,15 +617,41 @@ impl Peer {
 fn give_back(receipts: Vec<(OperatorReceipt, ReceiptAsker)>, why: Stray) {
     let mut batches: Vec<(ReceiptAsker, Vec<OperatorReceipt>)> = Vec::new();
     for (receipt, asker) in receipts {
-        let same =
-            |(known, _): &&mut (ReceiptAsker, _)| known.partition == asker.partition && known.reply == asker.reply;
+        let same = |(known, _): &&mut (ReceiptAsker, _)| {
+            known.partition == asker.partition
+                && known.reply == asker.reply
+                && known.strays.is_some() == asker.strays.is_some()
+        };
         match batches.iter_mut().find(same) {
             Some((_, items)) => items.push(receipt),
             None => batches.push((asker, vec![receipt])),
         }
     }
     for (ReceiptAsker { partition, reply, strays }, items) in batches {
-        strays.do_send(StrayReceipts { partition: Some(partition), why, receipts: RecordReceipts { reply, items } });
+        match strays {
+            Some(strays) => {
+                let receipts = RecordReceipts { reply, items };
+                strays.do_send(StrayReceipts { partition: Some(partition), why, receipts });
+            }
+            None => {
+                let items = items.into_iter().map(|receipt| (receipt.tag, false)).collect();
+                reply.do_send(ReceiptsRecorded { items });
+            }
+        }
+    }
+}
+
+/// Tells those who have brought new messages, a batch for each.
+fn answer_givers(answers: impl Iterator<Item = (MessageGiver, Result<MessageId, AcceptRefusal>)>) {
+    let mut batches: Vec<(Recipient<Accepted>, Vec<_>)> = Vec::new();
+    for (MessageGiver { tag, reply, .. }, result) in answers {
+        match batches.iter_mut().find(|(known, _)| *known == reply) {
+            Some((_, items)) => items.push((tag, result)),
+            None => batches.push((reply, vec![(tag, result)])),
+        }
+    }
+    for (reply, items) in batches {
+        reply.do_send(Accepted { items });
     }
 }
 
@@ -565,6 +684,7 @@ impl Handler<StreamOpened> for Peer {
         let mut steps = Vec::new();
         self.holder.opened(incarnation, theirs.clone(), &mut steps);
         self.carry_out(steps, ctx);
+        self.up.store(true, Ordering::Relaxed);
         self.has_now(theirs, ctx);
         self.services.store.try_parked_again();
         self.streams
@@ -644,7 +764,11 @@ impl Handler<ForPeer> for Peer {
                 }
                 self.holder.settle(partition, holder, items, &mut steps);
             }
-            (Some(partition), Command::Seek(seek)) => self.seek(partition, seek),
+            (Some(partition), Command::Seek(SeekReceipts { receipts, matching, strays })) => {
+                self.seek(partition, receipts, matching, Some(strays));
+            }
+            (Some(partition), Command::Receipts(receipts)) => self.seek(partition, receipts, Matching::Exact, None),
+            (Some(partition), Command::Accept(accept)) => self.give(partition, accept),
             (Some(partition), Command::Find(find)) => {
                 let question = Question::of_find(&find);
                 self.ask(partition, question, WhoAsks::Find(find.tag, find.reply));
@@ -693,6 +817,18 @@ impl Handler<Settled> for Peer {
         let mut steps = Vec::new();
         self.owner.settled(settled, &mut steps);
         self.carry_out_owned(steps, ctx);
+    }
+}
+
+impl Handler<Accepted> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        let items = accepted.items.into_iter();
+        let items: Vec<_> = items.filter_map(|(tag, result)| Some((self.passed(tag)?, result))).collect();
+        if !items.is_empty() {
+            self.say(translate::to_holder(ToHolder::Kept { items }));
+        }
     }
 }
 

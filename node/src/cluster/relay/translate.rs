@@ -9,12 +9,13 @@ use smsc_proto::receipt::ReceiptError;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
-    Cancelling, Content, DeliveryStatus, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText, NotReplaced,
-    OperatorReceipt, Origin, Outbox, Outcome, Owned, ReceiptRequest, Settlement,
+    Cancelling, Content, DeliveryStatus, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewMessage, NewText,
+    NotReplaced, OperatorReceipt, Origin, Outbox, Outcome, Owned, ReceiptRequest, Settlement,
 };
 use uuid::Uuid;
 
 use super::error::RelayError;
+use super::new_messages;
 use super::part::{Answer, Question, Replacing, ToHolder, ToOwner};
 use super::wire::{self, part::Part};
 
@@ -28,6 +29,11 @@ pub enum Said {
     Beat,
     ToOwner(ToOwner),
     ToHolder(ToHolder),
+    /// From a node that has no partition. Their tags are the asker's, answered with [`ToHolder::Kept`].
+    NewMessages {
+        partition: PartitionId,
+        items: Vec<NewMessage>,
+    },
 }
 
 /// Who has opened a stream, and what it owns.
@@ -89,9 +95,10 @@ pub fn to_owner(said: ToOwner) -> Part {
             holder,
             outcomes: items.into_iter().map(outcome_out).collect(),
         }),
-        ToOwner::Receipts { partition, matching, items } => Part::Receipts(wire::Receipts {
+        ToOwner::Receipts { partition, matching, park, items } => Part::Receipts(wire::Receipts {
             partition: partition.number().into(),
             forgiving: matching == Matching::Forgiving,
+            park,
             receipts: items.into_iter().map(receipt_out).collect(),
         }),
         ToOwner::Heard { number } => Part::Heard(number),
@@ -120,6 +127,7 @@ pub fn to_holder(said: ToHolder) -> Part {
         ToHolder::Owned { number, owned } => {
             Part::Owned(wire::Owned { number, partitions: partitions_out(&owned), lives: lives_out(&owned) })
         }
+        ToHolder::Kept { items } => new_messages::kept_out(items),
         ToHolder::Answer { number, answer } => Part::Answer(wire::Answer { number, answer: Some(answer_out(answer)) }),
     }
 }
@@ -132,7 +140,7 @@ fn lives_out(owned: &[Owned]) -> Vec<u64> {
     owned.iter().map(|owned| owned.life).collect()
 }
 
-fn party_of(outbox: Outbox) -> wire::Party {
+pub(super) fn party_of(outbox: Outbox) -> wire::Party {
     let (account, name) = match outbox {
         Outbox::Account(name) => (true, name),
         Outbox::Operator(name) => (false, name),
@@ -140,7 +148,7 @@ fn party_of(outbox: Outbox) -> wire::Party {
     wire::Party { account, name: name.as_str().to_owned() }
 }
 
-fn origin_out(origin: Origin) -> wire::Party {
+pub(super) fn origin_out(origin: Origin) -> wire::Party {
     party_of(match origin {
         Origin::Account(name) => Outbox::Account(name),
         Origin::Operator(name) => Outbox::Operator(name),
@@ -321,6 +329,8 @@ impl Reader {
             Part::Outcomes(outcomes) => Said::ToOwner(self.outcomes(outcomes)?),
             Part::Receipts(receipts) => Said::ToOwner(self.receipts(receipts)?),
             Part::Question(question) => Said::ToOwner(self.question(question)?),
+            Part::NewMessages(messages) => new_messages::read(self, messages)?,
+            Part::Kept(kept) => Said::ToHolder(ToHolder::Kept { items: new_messages::kept_in(kept)? }),
             Part::Heard(number) => Said::ToOwner(ToOwner::Heard { number }),
             Part::Owned(wire::Owned { number, partitions, lives }) => {
                 Said::ToHolder(ToHolder::Owned { number, owned: owned_in(&partitions, &lives)? })
@@ -351,13 +361,13 @@ impl Reader {
         Ok(name)
     }
 
-    fn outbox(&mut self, party: Option<wire::Party>) -> Result<Outbox, RelayError> {
+    pub(super) fn outbox(&mut self, party: Option<wire::Party>) -> Result<Outbox, RelayError> {
         let wire::Party { account, name } = party.ok_or(RelayError::Malformed("nobody"))?;
         let name = self.name(name)?;
         Ok(if account { Outbox::Account(name) } else { Outbox::Operator(name) })
     }
 
-    fn origin(&mut self, party: Option<wire::Party>) -> Result<Origin, RelayError> {
+    pub(super) fn origin(&mut self, party: Option<wire::Party>) -> Result<Origin, RelayError> {
         Ok(match self.outbox(party)? {
             Outbox::Account(name) => Origin::Account(name),
             Outbox::Operator(name) => Origin::Operator(name),
@@ -398,10 +408,10 @@ impl Reader {
     }
 
     fn receipts(&mut self, receipts: wire::Receipts) -> Result<ToOwner, RelayError> {
-        let wire::Receipts { partition: number, forgiving, receipts } = receipts;
+        let wire::Receipts { partition: number, forgiving, receipts, park } = receipts;
         let matching = if forgiving { Matching::Forgiving } else { Matching::Exact };
         let items = receipts.into_iter().map(|receipt| self.receipt(receipt)).collect::<Result<_, _>>()?;
-        Ok(ToOwner::Receipts { partition: partition(number)?, matching, items })
+        Ok(ToOwner::Receipts { partition: partition(number)?, matching, park, items })
     }
 
     fn receipt(&mut self, receipt: wire::Receipt) -> Result<OperatorReceipt, RelayError> {
@@ -506,7 +516,7 @@ impl Reader {
     }
 }
 
-fn partition(number: u32) -> Result<PartitionId, RelayError> {
+pub(super) fn partition(number: u32) -> Result<PartitionId, RelayError> {
     u16::try_from(number).ok().and_then(PartitionId::new).ok_or(RelayError::Malformed("a partition's number"))
 }
 
@@ -521,7 +531,7 @@ fn lease_in(lease: wire::Lease) -> Result<Lease, RelayError> {
     Ok(Lease { partition: partition(lease.partition)?, slot: lease.slot, number: lease.number })
 }
 
-fn message_id(value: u64) -> Result<MessageId, RelayError> {
+pub(super) fn message_id(value: u64) -> Result<MessageId, RelayError> {
     MessageId::from_u64(value).ok_or(RelayError::Malformed("a message_id"))
 }
 

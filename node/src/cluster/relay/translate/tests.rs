@@ -56,7 +56,12 @@ fn what_a_holder_says_is_read_as_it_was_meant() {
     same(ToOwner::Resumed);
     same(ToOwner::Pull { partition: partition_16(), holder: 1, room: 10 });
     same(ToOwner::Outcomes { batch: 4, partition: partition_16(), holder: 1, items });
-    same(ToOwner::Receipts { partition: partition_16(), matching: Matching::Exact, items: vec![receipt()] });
+    same(ToOwner::Receipts {
+        partition: partition_16(),
+        matching: Matching::Exact,
+        park: false,
+        items: vec![receipt()],
+    });
 }
 
 #[test]
@@ -150,6 +155,7 @@ fn what_means_nothing_is_refused() {
     let receipt = |report| wire::Receipts {
         partition: 16,
         forgiving: false,
+        park: false,
         receipts: vec![wire::Receipt {
             tag: 1,
             operator: "op-a".to_owned(),
