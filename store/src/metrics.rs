@@ -47,6 +47,7 @@ pub(crate) struct PostgresMetrics {
     pub(crate) append_errors: Counter,
     pub(crate) adoption_errors: Counter,
     pub(crate) replicated: Gauge,
+    pub(crate) out_of_service: Gauge,
 }
 
 impl PostgresMetrics {
@@ -56,6 +57,7 @@ impl PostgresMetrics {
             append_errors: counter!("smsc_store_errors_total", "op" => "append"),
             adoption_errors: counter!("smsc_store_errors_total", "op" => "adopt"),
             replicated: gauge!("smsc_store_replicated"),
+            out_of_service: gauge!("smsc_store_partitions_failed"),
         }
     }
 }
@@ -232,6 +234,10 @@ fn describe() {
     describe_gauge!(
         "smsc_store_replicated",
         "0 when a database has no synchronous_standby_names: what is acknowledged is on one machine only."
+    );
+    describe_gauge!(
+        "smsc_store_partitions_failed",
+        "Partitions in PostgreSQL that this node should serve and cannot: damaged, or lost; tried again every 30 s at most."
     );
     describe_counter!(
         "smsc_store_adoptions_total",

@@ -162,6 +162,14 @@ impl Cluster {
         });
     }
 
+    /// Kills a node with SIGKILL, and its disk is gone with it.
+    pub fn lose(&mut self, number: usize) {
+        self.kill(number);
+        if let State::Down(place) = &self.members[number].state {
+            std::fs::remove_dir_all(place.data()).expect("a node of the cast has a folder");
+        }
+    }
+
     /// Stops a node with SIGTERM and waits for its end: its exit code, and what it wrote.
     pub fn terminate(&mut self, number: usize) -> Finished {
         let mut finished = None;

@@ -5,11 +5,14 @@
 
 mod paced;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use smsc_proto::message_state::MessageState;
+use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::BindKind;
 
 use crate::PATIENCE;
@@ -44,6 +47,8 @@ pub struct Storm {
     operator: Operator,
     ledger: Ledger,
     texts: AtomicUsize,
+    /// Refusals that do not say "try again".
+    refusals: Mutex<Vec<CommandStatus>>,
     submitting: AtomicBool,
     over: AtomicBool,
 }
@@ -68,6 +73,7 @@ impl Storm {
             operator,
             ledger: Ledger::default(),
             texts: AtomicUsize::new(0),
+            refusals: Mutex::default(),
             submitting: AtomicBool::new(true),
             over: AtomicBool::new(false),
         }
@@ -155,10 +161,57 @@ impl Storm {
         })
     }
 
-    /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
+    /// The same over a cluster, spread over these nodes: whose node is gone goes on at the next of them.
+    pub fn rage_over(
+        &self,
+        cluster: Cluster,
+        [submit_at, receive_at]: [&[usize]; 2],
+        story: impl FnOnce(Cluster) -> Cluster,
+    ) -> Balance {
+        let all = |at: &[usize]| at.iter().map(|number| cluster.node(*number).address()).collect::<Vec<_>>();
+        let (submits, receives) = (all(submit_at), all(receive_at));
+        std::thread::scope(|scope| {
+            let _end = End(self);
+            for (all, kind, count) in
+                [(&submits, BindKind::Transmitter, BINDS), (&receives, BindKind::Receiver, RECEIVERS)]
+            {
+                for first in 0..count {
+                    scope.spawn(move || self.live_at(all, first, kind));
+                }
+            }
+            let cluster = story(cluster);
+            self.submitting.store(false, Ordering::Relaxed);
+            let balance = self.settle();
+            drop(cluster);
+            balance
+        })
+    }
+
+    /// Waits until what of these was without a receipt has moved on; how long the first one took, and all of them.
+    pub fn expect_moving(&self, waiting: &HashSet<String>) -> [Duration; 2] {
+        let (began, mut first) = (Instant::now(), None);
+        loop {
+            let left = self.ledger.without_receipt_among(waiting);
+            if left < waiting.len() {
+                first.get_or_insert_with(|| began.elapsed());
+            }
+            if let (0, Some(first)) = (left, first) {
+                return [first, began.elapsed()];
+            }
+            assert!(began.elapsed() < 3 * PATIENCE, "{left} of {} still wait", waiting.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn live(&self, address: SocketAddr, kind: BindKind) {
+        self.live_at(&[address], 0, kind);
+    }
+
+    /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
+    fn live_at(&self, addresses: &[SocketAddr], first: usize, kind: BindKind) {
+        let mut turns = addresses.iter().cycle().skip(first % addresses.len());
         while !self.over.load(Ordering::Relaxed) {
-            let Some(esme) = Esme::try_bind(address, kind, "demo") else {
+            let Some(esme) = turns.next().and_then(|address| Esme::try_bind(*address, kind, "demo")) else {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             };
@@ -173,8 +226,9 @@ impl Storm {
             let mut answers = 0_usize;
             esme.submit_all(messages, WINDOW, |message, answer| {
                 // A refusal promises nothing.
-                if let Ok(message_id) = answer {
-                    self.ledger.accepted(message_id, message.as_text());
+                match answer {
+                    Ok(message_id) => self.ledger.accepted(message_id, message.as_text()),
+                    Err(status) => self.refused(status),
                 }
                 answers += 1;
                 if answers.is_multiple_of(WINDOW) {
@@ -187,6 +241,18 @@ impl Storm {
             }
             keep();
         }
+    }
+
+    fn refused(&self, status: CommandStatus) {
+        let again = [CommandStatus::ESME_RMSGQFUL, CommandStatus::ESME_RTHROTTLED, CommandStatus::ESME_RSYSERR];
+        if !again.contains(&status) {
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(status);
+        }
+    }
+
+    /// Why messages were refused, but for those that were told to come again.
+    pub fn refusals(&self) -> Vec<CommandStatus> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// To one of a thousand handsets, with a text that no other has.

@@ -75,7 +75,7 @@ fn what_an_account_was_refused_is_counted_by_status_and_so_is_what_a_link_was() 
     let node = Node::with(&operator);
     let esme = node.transceiver("demo");
     esme.submit_ok(&message());
-    esme.submit(&Message::to("nobody").text("x"));
+    assert!(esme.submit(&Message::to("nobody").text("x")).is_err());
     eventually("both are counted", || {
         let (account, link) =
             (node.api().get("accounts")["accounts"][0].clone(), node.api().get("links")["links"][0].clone());

@@ -83,7 +83,9 @@ mod backlog;
 
 // The journal in PostgreSQL.
 mod postgres;
+mod postgres_cluster;
 mod postgres_journal;
+mod postgres_servers;
 
 // No answer before its record is durable.
 mod durability;
