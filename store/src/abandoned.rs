@@ -41,7 +41,9 @@ pub(crate) fn abandon(partition: PartitionId, command: Command) {
         | Command::TryParkedAgain
         | Command::Reroute(_)
         | Command::ReadBack(_)
-        | Command::SetRules(_) => {}
+        | Command::SetRules(_)
+        // Its new owner offers them again.
+        | Command::TakeCdrs(_) => {}
     }
 }
 

@@ -94,6 +94,8 @@ impl Batch {
                 }
                 // See `abandoned`.
                 Answer::Leased(..) | Answer::Settled(..) | Answer::SeekParked(..) | Answer::Rerouted(..) => {}
+                // Its new owner offers them again.
+                Answer::Cdrs(..) => {}
             }
         }
     }
