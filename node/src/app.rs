@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -15,10 +15,14 @@ use tokio::time::Instant;
 
 use crate::api::inquiries::Inquiries;
 use crate::api::{Api, Node};
+use crate::cdr::CdrWriter;
+use crate::cdr::files::CdrOptions;
 use crate::cluster::changes::Changes;
 use crate::cluster::relay::Relays;
 use crate::cluster::{Cluster, bridge, questions, shares};
 use crate::config::{Config, Source};
+use crate::console::pages;
+use crate::console::watch::Watch;
 use crate::demo;
 use crate::esme::entrance::Entrance;
 use crate::esme::listener::{BoundListener, Threads};
@@ -27,10 +31,14 @@ use crate::operator::keeper::LinkKeeper;
 use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
 use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
+use crate::telemetry::agent_check::AgentCheck;
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
 use crate::telemetry::{logging, metrics};
 use crate::tls::{SelfMade, ServerTls, watch};
+
+/// What the last call detail records get, also when the drain has used up its time.
+const CDR_FLUSH_MIN: Duration = Duration::from_secs(2);
 
 /// How the node is run.
 #[derive(Clone, Debug)]
@@ -84,7 +92,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let state = NodeState::default();
     let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
     let api = Api::new(config.http.address, state.clone(), tokens.clone());
-    let http = HttpServer::start(config.http.address, recorder, state.clone(), api.routes())?;
+    let agent_check = config.http.agent_check.map(|at| AgentCheck::bind(at, state.clone(), config.store.messages_max));
+    let pages = pages::routes(api.routes());
+    let http = HttpServer::start(config.http.address, recorder, state.clone(), pages, agent_check.transpose()?)?;
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
     let started = SystemTime::now();
@@ -95,6 +105,10 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
+    let cdr = live.config.cdr.as_ref().map(|cdr| {
+        let options = CdrOptions::new(&live.config.node.name, cdr);
+        CdrWriter::start(options, store.clone())
+    });
     if options.demo {
         demo::start_operator()?;
     }
@@ -142,9 +156,18 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     actix::spawn(watch_files(live_config.clone(), hangup));
     let inquiries = Inquiries::start_for(services.store.clone());
     let (stop, mut stopped) = mpsc::channel(1);
-    let parts =
-        Node { services: services.clone(), links: links.clone(), config: live_config, inquiries, stop, started };
+    let parts = Node {
+        services: services.clone(),
+        links: links.clone(),
+        config: live_config,
+        cdr: cdr.clone(),
+        inquiries,
+        stop,
+        started,
+        watch: Watch::default(),
+    };
     api.serve(parts);
+    actix::spawn(api.clone().keep_watch());
     state.ready();
     tracing::info!(event = "node.ready", "listening");
     if options.demo {
@@ -182,6 +205,11 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     // Peers hear of it before the store closes: nothing more is taken from them.
     if let Some(cluster) = cluster {
         cluster.stop().await;
+    }
+    if let Some(cdr) = cdr
+        && !cdr.flush(deadline.max(Instant::now() + CDR_FLUSH_MIN)).await
+    {
+        tracing::error!(event = "cdr.left", "CDRs are left to be written: the next start does it");
     }
     store_threads.close(config.drain.deadline)?;
     api.close();

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use smsc_proto::ids::MessageId;
 use smsc_proto::session::{SendError, Session};
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_router::outcome::Meaning;
@@ -12,6 +13,8 @@ use smsc_store::{Content, Lease, LeasedDelivery, Name, Outcome};
 pub struct Attempt {
     /// The lease.
     pub lease: Lease,
+    /// Our id of the message.
+    pub message_id: MessageId,
     /// 1 for the first: retries follow their schedule by it.
     pub number: u32,
     /// A message, or a receipt about one.
@@ -29,6 +32,7 @@ impl Attempt {
     pub fn new(delivery: &LeasedDelivery, now: Instant) -> Self {
         Self {
             lease: delivery.lease,
+            message_id: delivery.message_id,
             number: delivery.attempt,
             content: delivery.content,
             receipt_asked: false,

@@ -10,6 +10,7 @@
 //! | [`services`], [`live`] | what every session and link is given; what of it may change while the node runs |
 //! | [`overrides`], [`reload`] | changes that were made while the node ran; files that are read again |
 //! | [`api`] | `/api/v1`: what operations people ask and do |
+//! | [`console`] | the page for people, and what the node remembers for it |
 //! | [`shutdown`] | the way out |
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
@@ -19,9 +20,11 @@ pub mod api;
 pub mod app;
 pub mod attempt;
 pub mod by_partition;
+pub mod cdr;
 pub mod cluster;
 pub mod commands;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod esme;
 pub mod live;

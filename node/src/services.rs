@@ -17,6 +17,7 @@ use smsc_store::{Holder, Name, Rest, StoreHandle};
 use crate::alerts::{Alerts, subscriber};
 use crate::cluster::ClusterHandle;
 use crate::config::Config;
+use crate::console::failures::Failures;
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
@@ -46,6 +47,8 @@ pub struct Services {
     pub bind_backoff: Mutex<BindBackoff>,
     /// Who asked to be told when a subscriber can be reached again.
     pub alerts: Alerts,
+    /// Attempts to deliver that came to nothing, for who asks.
+    pub failures: Failures,
     /// When a receipt or MO message that an ESME would not take is offered again.
     pub offer_again: RetrySchedule,
     live: ArcSwap<Live>,
@@ -73,6 +76,7 @@ impl Services {
             hash_checks: HashChecks::default(),
             bind_backoff: Mutex::default(),
             alerts: Alerts::default(),
+            failures: Failures::default(),
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),
             live: ArcSwap::from_pointee(live),

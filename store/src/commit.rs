@@ -31,6 +31,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smsc_proto::timestamp::Timestamp;
 
+use crate::abandoned::{abandon, refuse};
 use crate::board::Desk;
 use crate::clock::Clock;
 use crate::commit::reader::Reads;
@@ -39,7 +40,7 @@ use crate::commit::writer::{Disk, Job, Writer};
 use crate::error::{StoreError, panic_text};
 use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
-use crate::messages::{Accept, AcceptRefusal, Accepted, RecordReceipts, Reroute, SeekReceipts, Settle};
+use crate::messages::{AcceptRefusal, RecordReceipts, Reroute, SeekReceipts, Settle};
 use crate::metrics::PartitionMetrics;
 use crate::partition::{Batch, Command, Partition, Records};
 
@@ -87,7 +88,7 @@ pub(crate) fn items_of(command: &Command) -> usize {
         Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
         Command::Find(_) | Command::Cancel(_) | Command::Replace(_) | Command::Search(_) | Command::SetRules(_) => 1,
-        Command::SeekElsewhere(_) | Command::TryParkedAgain => 1,
+        Command::SeekElsewhere(_) | Command::TryParkedAgain | Command::TakeCdrs(_) => 1,
     }
 }
 
@@ -152,8 +153,11 @@ pub(crate) fn start(machinery: Machinery, ended: impl FnOnce(Ended) + Send + 'st
     spawn(format!("smsc-state-{name}"), move |name| {
         let result = guarded(name, || state.run());
         // Whatever the reason: nobody gets in any more, and who is in is not answered.
-        state.lanes.stop(Stop::AtOnce);
+        let (late, late_accepts) = state.lanes.shut_down();
         state.desk.close();
+        if state.remote.is_some() {
+            state.abandon(late.into_iter().chain(late_accepts.into_iter().map(|(accept, _)| Command::Accept(accept))));
+        }
         let StateThread { jobs, writer, reads, remote, taken, .. } = state;
         if let Some(remote) = &remote
             && (result.is_err() || taken.stop == Some(Stop::AtOnce))
@@ -289,6 +293,17 @@ struct StateThread {
 }
 
 impl StateThread {
+    /// The partition goes on elsewhere, and who waits for it here is told. With a journal of this node's own nobody is: the
+    /// node ends.
+    fn abandon(&mut self, late: impl Iterator<Item = Command>) {
+        let batches = self.sealed.drain(..).map(|(batch, _)| batch);
+        let batches = batches.chain(self.in_flight.take().unwrap_or_default());
+        batches.chain(self.forming.take().map(|forming| forming.batch)).for_each(Batch::abandon);
+        let taken = self.taken.first.drain(..);
+        let taken = taken.chain(self.taken.second.drain(..).map(|(accept, _)| Command::Accept(accept)));
+        taken.chain(late).for_each(|command| abandon(self.partition.id(), command));
+    }
+
     fn run(&mut self) -> Ended {
         let disk = lock(&self.writer).look();
         self.see(disk);
@@ -360,7 +375,7 @@ impl StateThread {
         if flow == Flow::Stalled {
             for (accept, room) in self.taken.second.drain(..) {
                 self.applied.add(room);
-                refuse(accept);
+                refuse(accept, AcceptRefusal::JournalStalled);
             }
         }
     }
@@ -580,12 +595,6 @@ impl StateThread {
         }
         self.desk.publish(now, &self.partition);
     }
-}
-
-/// New messages that waited for an append, and can wait no longer.
-fn refuse(accept: Accept) {
-    let items = accept.items.iter().map(|message| (message.tag, Err(AcceptRefusal::JournalStalled))).collect();
-    accept.reply.do_send(Accepted { items });
 }
 
 fn has_room(forming: Option<&Forming>, lane: usize) -> bool {

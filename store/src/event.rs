@@ -14,7 +14,7 @@ use smsc_proto::receipt::ReceiptError;
 use smsc_proto::timestamp::Timestamp;
 
 use crate::fingerprint::Fingerprint;
-use crate::messages::{Origin, Outbox, Peer, ReceiptRequest};
+use crate::messages::{CdrKind, Origin, Outbox, Peer, ReceiptRequest};
 use crate::name::Name;
 use crate::partition::delivery::Marks;
 use crate::record::RecordWriter;
@@ -55,6 +55,18 @@ pub(crate) struct Progress {
     pub(crate) attempts: u16,
     pub(crate) unanswered: u8,
     pub(crate) ids: OperatorIds,
+    pub(crate) owed: Owed,
+}
+
+/// Call detail records of a delivery that are not written yet. Which they are, its marks say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// Whether nothing else is left to do.
+    pub(crate) only: bool,
+    /// Since when that of its final state is.
+    pub(crate) last: Option<Timestamp>,
+    /// Since when that of its receipt is, which was given up.
+    pub(crate) receipt: Option<Timestamp>,
 }
 
 /// The wire body of a delivery.
@@ -127,6 +139,24 @@ pub(crate) enum Event<'a> {
         /// The parked receipt that brought it.
         parked: Option<u64>,
     },
+    /// A final state whose call detail record is owed. The base stays: the record needs the body.
+    FinalOwed {
+        slot: u64,
+        state: MessageState,
+        error: ReceiptError,
+        done: Timestamp,
+        /// When it became final by our clock.
+        at: Timestamp,
+        attempts: u16,
+        /// Until when a receipt is to be delivered; `None`: none is.
+        receipt_expires: Option<Timestamp>,
+        /// The parked receipt that brought it.
+        parked: Option<u64>,
+    },
+    /// Its receipt is delivered or given up (since when, if that is to be written), and a call detail record is owed.
+    ReceiptEnds { slot: u64, given_up: Option<Timestamp> },
+    /// A call detail record of it is written, and something else is left to do.
+    CdrWritten { slot: u64, kind: CdrKind },
     /// A final state and nothing more to deliver. A base: all before it may go.
     Retained { slot: u64, summary: Summary, parked: Option<u64> },
     /// A receipt that matches nothing yet. A base.
@@ -162,6 +192,11 @@ const ACCEPTED: u8 = 12;
 const RETAINED: u8 = 13;
 const KEEP: u8 = 14;
 const REPLACED: u8 = 15;
+// Since version 3: call detail records that are owed.
+const FINAL_OWED: u8 = 16;
+const RECEIPT_ENDS: u8 = 17;
+const CDR_WRITTEN: u8 = 18;
+const KEEP_OWED: u8 = 19;
 // As version 1 wrote them: read, not written any more.
 const ACCEPTED_1: u8 = 1;
 const RETAINED_1: u8 = 7;
@@ -189,6 +224,9 @@ impl Event<'_> {
                 | Event::Again { .. }
                 | Event::Unresolved { .. }
                 | Event::Final { .. }
+                | Event::FinalOwed { .. }
+                | Event::ReceiptEnds { .. }
+                | Event::CdrWritten { .. }
                 | Event::ParkedEnds { .. }
                 | Event::Rerouted { .. } => 0,
             }
@@ -214,6 +252,9 @@ impl Event<'_> {
             | Event::Again { .. }
             | Event::Unresolved { .. }
             | Event::Final { .. }
+            | Event::FinalOwed { .. }
+            | Event::ReceiptEnds { .. }
+            | Event::CdrWritten { .. }
             | Event::ParkedEnds { .. }
             | Event::Replaced { .. } => {}
         }
@@ -267,6 +308,27 @@ impl Event<'_> {
                 out.time(*receipt_expires);
                 out.number(parked.map_or(0, |number| number + 1));
             }
+            Event::FinalOwed { slot, state, error, done, at, attempts, receipt_expires, parked } => {
+                out.octet_of_version(3, FINAL_OWED);
+                out.slot(*slot);
+                out.octet(*state as u8);
+                out.raw(error);
+                out.time(*done);
+                out.time(*at);
+                out.number(u64::from(*attempts));
+                out.time_or_none(*receipt_expires);
+                out.number(parked.map_or(0, |number| number + 1));
+            }
+            Event::ReceiptEnds { slot, given_up } => {
+                out.octet_of_version(3, RECEIPT_ENDS);
+                out.slot(*slot);
+                out.time_or_none(*given_up);
+            }
+            Event::CdrWritten { slot, kind } => {
+                out.octet_of_version(3, CDR_WRITTEN);
+                out.slot(*slot);
+                out.octet(*kind as u8);
+            }
             Event::Retained { slot, summary, parked } => {
                 out.octet(RETAINED);
                 out.slot(*slot);
@@ -307,9 +369,18 @@ impl Event<'_> {
                 out.outbox(*outbox);
             }
             Event::Keep { slot, entry, progress, body } => {
-                out.octet(KEEP);
+                let owed = (progress.owed != Owed::default()).then_some(progress.owed);
+                match owed {
+                    None => out.octet(KEEP),
+                    Some(_) => out.octet_of_version(3, KEEP_OWED),
+                }
                 out.slot(*slot);
                 out.entry(entry);
+                if let Some(Owed { only, last, receipt }) = owed {
+                    out.octet(u8::from(only));
+                    out.time_or_none(last);
+                    out.time_or_none(receipt);
+                }
                 out.octet(u8::from(progress.enroute) | u8::from(progress.taken) << 1);
                 out.octet(progress.state as u8);
                 out.raw(&progress.error);

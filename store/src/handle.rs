@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use smallvec::SmallVec;
 use smsc_proto::ids::{MessageRef, PartitionId};
 
+use crate::abandoned::abandon;
 use crate::board::{Board, PartitionSnapshot};
 use crate::commit::items_of;
 use crate::lanes::Lanes;
@@ -16,7 +17,7 @@ use crate::options::{OutboxRules, PARTITIONS_MAX};
 use crate::partition::Command;
 use crate::receipt_desk::ReceiptDesk;
 use crate::receipt_index::Hints;
-use crate::remote::{Elsewhere, RemoteStore};
+use crate::remote::{Elsewhere, Owned, RemoteStore};
 
 /// A cheap copy of the way into the store. All calls return at once; answers come to the `Recipient` in the message.
 ///
@@ -62,6 +63,7 @@ impl Ways {
 /// The way into one partition.
 struct Way {
     id: PartitionId,
+    life: u64,
     lanes: Arc<Lanes>,
 }
 
@@ -103,7 +105,7 @@ impl StoreHandle {
     ) -> Self {
         let slots = std::array::from_fn(|_| ArcSwapOption::empty());
         for (id, lanes) in partitions {
-            slots[slot(id)].store(Some(Arc::new(Way { id, lanes })));
+            slots[slot(id)].store(Some(Arc::new(Way { id, life: 0, lanes })));
         }
         let accepting = SmallVec::from(accepting);
         let (homes, accepting) = (accepting.clone(), ArcSwap::from_pointee(accepting));
@@ -119,20 +121,26 @@ impl StoreHandle {
     }
 
     /// A partition has come: who watches is told that it begins anew, who is registered is registered there.
-    pub(crate) fn add(&self, id: PartitionId, lanes: Arc<Lanes>) {
+    pub(crate) fn add(&self, Owned { partition: id, life }: Owned, lanes: Arc<Lanes>) {
         let holders = self.holders();
-        self.ways.slots[slot(id)].store(Some(Arc::new(Way { id, lanes: lanes.clone() })));
+        let way = Arc::new(Way { id, life, lanes });
+        self.ways.slots[slot(id)].store(Some(way.clone()));
         self.set_accepting(id, true);
         if let Some(desk) = self.ways.desk.get() {
-            push(&lanes, Command::SeekElsewhere(desk.clone().recipient()));
+            push(&way, Command::SeekElsewhere(desk.clone().recipient()));
         }
         // Before the first ring.
         for (_, watching) in holders.iter().flat_map(|holders| &holders.watching) {
             watching.do_send(Gone { partition: id });
         }
         for register in holders.iter().flat_map(|holders| &holders.registered) {
-            push(&lanes, Command::Register(register.clone()));
+            push(&way, Command::Register(register.clone()));
         }
+        drop(holders);
+        self.ways.elsewhere.came_here(Owned { partition: id, life });
+        self.settle_kept();
+        // Parked receipts may have their messages there.
+        self.try_parked_again();
     }
 
     /// A partition is about to go: new messages go elsewhere.
@@ -177,9 +185,17 @@ impl StoreHandle {
         self.all().map(|way| way.id)
     }
 
+    /// The partitions of this node, with their lives.
+    pub fn owned(&self) -> Vec<Owned> {
+        self.all().map(|way| Owned { partition: way.id, life: way.life }).collect()
+    }
+
     /// The partitions of this node, and of all others that were ever reached.
     pub fn partitions_everywhere(&self) -> Vec<PartitionId> {
-        self.partitions().chain(self.ways.elsewhere.partitions()).collect()
+        let mut all: Vec<_> = self.partitions().chain(self.ways.elsewhere.partitions()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// The partition of this node, if it is and stays the only one, and no other node is known: holders may let their
@@ -194,14 +210,16 @@ impl StoreHandle {
     }
 
     /// Gives the way to the partitions of another node, or another way than before. All holders are registered there.
-    pub fn set_remote(&self, node: u16, partitions: &[PartitionId], way: Arc<dyn RemoteStore>) {
-        self.ways.elsewhere.set(node, partitions, way);
+    pub fn set_remote(&self, node: u16, owned: &[Owned], way: Arc<dyn RemoteStore>) {
+        let here = |partition| self.way(partition).map(|way| way.life);
+        self.ways.elsewhere.set(node, owned, way, here);
+        self.settle_kept();
     }
 
     /// Has parked receipts looked for anew: another node can be reached.
     pub fn try_parked_again(&self) {
         for way in self.all() {
-            push(&way.lanes, Command::TryParkedAgain);
+            push(&way, Command::TryParkedAgain);
         }
     }
 
@@ -210,21 +228,22 @@ impl StoreHandle {
     pub fn send_local(&self, partition: PartitionId, command: Command) -> bool {
         let way = self.way(partition);
         if let Some(way) = &way {
-            push(&way.lanes, command);
+            push(way, command);
         }
         way.is_some()
     }
 
     pub(crate) fn has_desk(&self, desk: Addr<ReceiptDesk>) {
         for way in self.all() {
-            push(&way.lanes, Command::SeekElsewhere(desk.clone().recipient()));
+            push(&way, Command::SeekElsewhere(desk.clone().recipient()));
         }
         // The first one stays: it may have searches under way.
         let _ = self.ways.desk.set(desk);
     }
 
     /// The partition of new messages to this destination hash: always the same one while it is here, else one that is.
-    /// If none is here, one that is not, and [`accept`](Self::accept) gives back what is offered to it.
+    /// If none is here, one of a node that is in reach; if there is none either, [`accept`](Self::accept) gives back what is
+    /// offered to it.
     pub fn partition_for(&self, destination: u64) -> PartitionId {
         // The high bits choose; at least one partition is checked at the start.
         let choose = |of: &[PartitionId]| of[((u128::from(destination) * of.len() as u128) >> 64) as usize];
@@ -233,21 +252,60 @@ impl StoreHandle {
             return home;
         }
         let here = self.ways.accepting.load();
-        if here.is_empty() || here.contains(&home) { home } else { choose(&here) }
+        if here.contains(&home) {
+            home
+        } else if here.is_empty() {
+            self.home_elsewhere(home)
+        } else {
+            choose(&here)
+        }
+    }
+
+    /// The home, or the next one, that a node in reach has.
+    fn home_elsewhere(&self, home: PartitionId) -> PartitionId {
+        let homes = &self.ways.homes;
+        let from = homes.iter().position(|known| *known == home).unwrap_or(0);
+        let in_turn = homes.iter().cycle().skip(from).take(homes.len()).copied();
+        let is_up = |home: &PartitionId| self.ways.elsewhere.way_to(*home).is_some_and(|way| way.is_up());
+        in_turn.into_iter().find(is_up).unwrap_or(home)
     }
 
     /// Offers new messages; gives the batch back when the partition has no room (ESME_RMSGQFUL).
     pub fn accept(&self, partition: PartitionId, accept: Accept) -> Result<(), Accept> {
+        if let Some(way) = self.way(partition) {
+            return way.lanes.push_accept(accept);
+        }
+        match self.ways.elsewhere.way_to(partition) {
+            Some(way) if way.is_up() => {
+                way.send(Some(partition), Command::Accept(accept));
+                Ok(())
+            }
+            _ => Err(accept),
+        }
+    }
+
+    /// Offers new messages of another node; those are never handed on.
+    pub fn accept_local(&self, partition: PartitionId, accept: Accept) -> Result<(), Accept> {
         match self.way(partition) {
             Some(way) => way.lanes.push_accept(accept),
             None => Err(accept),
         }
     }
 
+    /// Has receipts kept that match nothing yet: here, or, if no partition is here, where one is.
+    pub(crate) fn park(&self, partition: PartitionId, receipts: RecordReceipts) {
+        let command = Command::Receipts(receipts);
+        match (self.way(partition), self.ways.elsewhere.way_to(partition)) {
+            (Some(way), _) => push(&way, command),
+            (None, Some(way)) => way.send(Some(partition), command),
+            (None, None) => abandon(partition, command),
+        }
+    }
+
     /// Pulls.
     pub fn pull(&self, partition: PartitionId, pull: Pull) {
         if let Some(way) = self.way(partition) {
-            push(&way.lanes, Command::Pull(pull));
+            push(&way, Command::Pull(pull));
         } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
             way.send(Some(partition), Command::Pull(pull));
         } else {
@@ -260,11 +318,27 @@ impl StoreHandle {
     /// Settles leases; the batch goes to the partition of its leases.
     pub fn settle(&self, partition: PartitionId, settle: Settle) {
         if let Some(way) = self.way(partition) {
-            push(&way.lanes, Command::Settle(settle));
+            push(&way, Command::Settle(settle));
         } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
             way.send(Some(partition), Command::Settle(settle));
         } else {
-            tracing::warn!(partition = partition.number(), "outcomes for a partition that nobody owns are dropped");
+            // It is between two owners: the next one shall hear what was sent.
+            let Settle { holder, items, reply } = settle;
+            if let Some(reply) = reply {
+                let count = items.iter().filter(|settlement| !settlement.late).count();
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                reply.do_send(Settled { partition, holder, count });
+            }
+            self.ways.elsewhere.keep(partition, holder, items);
+            // It may have come meanwhile.
+            self.settle_kept();
+        }
+    }
+
+    fn settle_kept(&self) {
+        let has = |partition| self.way(partition).is_some() || self.ways.elsewhere.way_to(partition).is_some();
+        for (partition, holder, item) in self.ways.elsewhere.take_kept(has) {
+            self.settle(partition, Settle { holder, items: vec![item], reply: None });
         }
     }
 
@@ -290,7 +364,7 @@ impl StoreHandle {
             holders.registered.push(register.clone());
         }
         for way in self.all() {
-            push(&way.lanes, Command::Register(register.clone()));
+            push(&way, Command::Register(register.clone()));
         }
         self.ways.elsewhere.register(register);
     }
@@ -303,7 +377,7 @@ impl StoreHandle {
             watching.retain(|(holder, _)| *holder != release.holder);
         }
         for way in self.all() {
-            push(&way.lanes, Command::Release(release));
+            push(&way, Command::Release(release));
         }
         self.ways.elsewhere.release(release);
     }
@@ -316,7 +390,7 @@ impl StoreHandle {
     pub fn receipts(&self, receipts: RecordReceipts) {
         let mut all = self.all();
         if let (Some(only), None, false) = (all.next(), all.next(), self.ways.elsewhere.is_known()) {
-            return push(&only.lanes, Command::Receipts(receipts));
+            return push(&only, Command::Receipts(receipts));
         }
         let RecordReceipts { reply, items } = receipts;
         let mut shares: SmallVec<[Share; 4]> = SmallVec::new();
@@ -343,7 +417,7 @@ impl StoreHandle {
                     let destination = receipts.items.first().map_or(0, |receipt| receipt.destination);
                     let home = home.unwrap_or_else(|| self.partition_for(destination));
                     match self.way(home) {
-                        Some(way) => push(&way.lanes, Command::Receipts(receipts)),
+                        Some(way) => push(&way, Command::Receipts(receipts)),
                         // None is here: the operator shall try again.
                         None => {
                             let items = receipts.items.into_iter().map(|receipt| (receipt.tag, false)).collect();
@@ -358,7 +432,7 @@ impl StoreHandle {
     /// Asks one partition for the messages of receipts.
     pub(crate) fn seek(&self, partition: PartitionId, seek: SeekReceipts) {
         if let Some(way) = self.way(partition) {
-            push(&way.lanes, Command::Seek(seek));
+            push(&way, Command::Seek(seek));
         } else if let Some(way) = self.ways.elsewhere.way_to(partition) {
             way.send(Some(partition), Command::Seek(seek));
         } else {
@@ -372,7 +446,7 @@ impl StoreHandle {
         let Reroute { from, step_max, choose, reply } = reroute;
         for way in self.all() {
             let (choose, reply) = (choose.clone(), reply.clone());
-            push(&way.lanes, Command::Reroute(Reroute { from, step_max, choose, reply }));
+            push(&way, Command::Reroute(Reroute { from, step_max, choose, reply }));
         }
     }
 
@@ -405,7 +479,7 @@ impl StoreHandle {
             (partition, _) => partition,
         };
         let asked = self.all().filter(|way| named.is_none_or(|named| named == way.id));
-        asked.map(|way| push(&way.lanes, Command::Search(search.clone()))).count()
+        asked.map(|way| push(&way, Command::Search(search.clone()))).count()
     }
 
     /// Holds an outbox to other rules. Of `waiting_max` each partition gets its share, as at the start.
@@ -413,7 +487,7 @@ impl StoreHandle {
         let waiting_max = rules.waiting_max.div_ceil(self.ways.homes.len().max(1) as u64);
         let rules = OutboxRules { waiting_max, ..rules };
         for way in self.all() {
-            push(&way.lanes, Command::SetRules(SetRules { outbox, rules }));
+            push(&way, Command::SetRules(SetRules { outbox, rules }));
         }
     }
 
@@ -426,25 +500,27 @@ impl StoreHandle {
     }
 
     fn ask_all(&self, ask: impl Fn() -> Command) -> usize {
-        let ours = self.all().map(|way| push(&way.lanes, ask())).count();
+        let ours = self.all().map(|way| push(&way, ask())).count();
         if !self.ways.elsewhere.is_known() {
             return ours;
         }
-        let theirs = self.ways.elsewhere.partitions();
-        ours + theirs.into_iter().filter(|partition| self.send(*partition, ask())).count()
+        let theirs = self.ways.elsewhere.partitions().into_iter().filter(|partition| self.way(*partition).is_none());
+        ours + theirs.filter(|partition| self.send(*partition, ask())).count()
     }
 
     /// Hands a command to a partition, whoever owns it; false if nobody does.
     fn send(&self, partition: PartitionId, command: Command) -> bool {
         if let Some(way) = self.way(partition) {
-            push(&way.lanes, command);
+            push(&way, command);
             return true;
         }
-        let way = self.ways.elsewhere.way_to(partition);
-        if let Some(way) = &way {
-            way.send(Some(partition), command);
+        match self.ways.elsewhere.way_to(partition) {
+            Some(way) => way.send(Some(partition), command),
+            // Between two owners: somebody will have it soon.
+            None if self.ways.holders.is_some() && self.ways.homes.contains(&partition) => abandon(partition, command),
+            None => return false,
         }
-        way.is_some()
+        true
     }
 
     /// What the partitions said about themselves last; about half a second old.
@@ -483,9 +559,11 @@ fn slot(partition: PartitionId) -> usize {
     usize::from(partition.number() % PARTITIONS_MAX)
 }
 
-fn push(lanes: &Lanes, command: Command) {
+fn push(way: &Way, command: Command) {
     let items = items_of(&command);
-    lanes.push(command, items);
+    if let Err(command) = way.lanes.push(command, items) {
+        abandon(way.id, command);
+    }
 }
 
 #[cfg(test)]

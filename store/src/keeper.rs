@@ -29,6 +29,7 @@ use crate::metrics::PostgresMetrics;
 use crate::opening::{Opened, Opener};
 use crate::options::PARTITIONS_MAX;
 use crate::ownership::{FreeSince, Step, steps};
+use crate::remote::Owned;
 
 /// Events that wait at most: each partition has at most one that begins and one that ends.
 const EVENTS_MAX: usize = 4 * PARTITIONS_MAX as usize;
@@ -161,25 +162,18 @@ impl KeeperThread {
         for database in 0..self.register.databases() {
             self.look(database)?;
         }
-        let mut first_error = None;
         while self.held.values().any(|held| matches!(held, Held::Opening)) {
             let Ok(event) = self.queue.recv() else { break };
             match event {
-                Event::Opened(id, Err(error)) if !passes(&error) => {
-                    self.held.remove(&id);
-                    first_error.get_or_insert(error);
+                // What is wrong with the database is wrong with all partitions, and to be seen to before anybody is served.
+                Event::Opened(_, Err(error)) if !passes(&error) && !is_its_own(&error) => {
+                    self.stop(Stop::AtOnce);
+                    return Err(error);
                 }
                 event => _ = self.handle_event(event),
             }
         }
-        match first_error {
-            // What is wrong with a partition at the start is to be seen to before anybody is served.
-            Some(error) => {
-                self.stop(Stop::AtOnce);
-                Err(error)
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn run(&mut self) {
@@ -240,6 +234,12 @@ impl KeeperThread {
     fn look(&mut self, database: usize) -> Result<(), PostgresError> {
         let registered = self.register.look(database)?;
         self.see_replication(registered.is_replicated);
+        let is_elsewhere = |id: &PartitionId| {
+            let me = self.options.owner();
+            registered.partitions.iter().any(|row| row.id == *id && !row.is_free && row.owner.as_deref() != Some(me))
+        };
+        self.failures.retain(|id, _| !is_elsewhere(id));
+        self.metrics.out_of_service.set(self.failures.len() as f64);
         let mine: Vec<_> = self.held.keys().copied().filter(|id| holds(&registered.partitions, *id)).collect();
         // A partition of a node that does not take it waits for it no longer than this.
         let patience = self.options.lease() * 2;
@@ -285,14 +285,15 @@ impl KeeperThread {
             self.held.remove(&id);
             return;
         };
-        let (lanes, events) = (Arc::new(Lanes::new()), self.events.clone());
+        let (lanes, events, life) = (Arc::new(Lanes::new()), self.events.clone(), opened.life);
         let ended = move |result| _ = events.send(Event::Ended(id, result));
         match opened.start(&self.board, index, lanes.clone(), ended) {
             Ok(()) => {
                 self.held.insert(id, Held::Running(lanes.clone()));
                 self.failures.remove(&id);
+                self.metrics.out_of_service.set(self.failures.len() as f64);
                 self.board.set_here(index, true);
-                self.handle.add(id, lanes);
+                self.handle.add(Owned { partition: id, life }, lanes);
             }
             Err(error) => {
                 self.held.remove(&id);
@@ -326,6 +327,7 @@ impl KeeperThread {
         let count = if passes(error) { 0 } else { count };
         let pause = AFTER_FAILURE.saturating_mul(1 << count.min(5)).min(AFTER_FAILURE_MAX);
         self.failures.insert(id, (count + 1, Instant::now() + pause));
+        self.metrics.out_of_service.set(self.failures.len() as f64);
     }
 
     fn hand_back(&mut self, id: PartitionId) {
@@ -381,6 +383,20 @@ fn panicked(panic: &(dyn Any + Send)) -> StoreError {
 
 fn holds(partitions: &[PartitionRow], id: PartitionId) -> bool {
     partitions.iter().any(|row| row.id == id)
+}
+
+/// Whether it is about one partition's records, whatever the others are like.
+fn is_its_own(error: &StoreError) -> bool {
+    match error {
+        StoreError::Postgres(error) => {
+            matches!(
+                error,
+                PostgresError::LostRecords { .. } | PostgresError::ForeignRecords { .. } | PostgresError::Fenced
+            )
+        }
+        StoreError::Damaged { .. } | StoreError::Gap { .. } | StoreError::Panicked { .. } => true,
+        _ => false,
+    }
 }
 
 /// Whether a partition that could not be opened at the start may be opened later.

@@ -136,14 +136,15 @@ impl Lanes {
         Self { queued: Mutex::new(queued), bell: Condvar::new() }
     }
 
-    /// Into the first lane, with the work that it makes. Dropped when the partition has stopped: nobody is owed an
-    /// answer any more, and after a restart everything begins anew.
-    pub(crate) fn push(&self, command: Command, items: usize) {
+    /// Into the first lane, with the work that it makes. Given back when the partition has stopped.
+    pub(crate) fn push(&self, command: Command, items: usize) -> Result<(), Command> {
         let mut queued = self.lock();
-        if matches!(queued.stop, None | Some(Stop::Retired)) {
-            queued.first.push_back(command);
-            self.ring(queued, items);
+        if !matches!(queued.stop, None | Some(Stop::Retired)) {
+            return Err(command);
         }
+        queued.first.push_back(command);
+        self.ring(queued, items);
+        Ok(())
     }
 
     /// Into the second lane, if there is room and the partition has not stopped.
@@ -195,11 +196,14 @@ impl Lanes {
         if queued.stop.is_none_or(|before| before.gives_way_to(stop)) {
             queued.stop = Some(stop);
         }
-        if stop == Stop::AtOnce {
-            queued.first.clear();
-            queued.second.clear();
-        }
         self.ring_anyway(queued);
+    }
+
+    /// Takes out what came too late, or was never taken: nobody gets in any more.
+    pub(crate) fn shut_down(&self) -> (VecDeque<Command>, VecDeque<(Accept, Room)>) {
+        let mut queued = self.lock();
+        queued.stop = Some(Stop::AtOnce);
+        (std::mem::take(&mut queued.first), std::mem::take(&mut queued.second))
     }
 
     /// Moves everything into `taken`, and sleeps before that if there is not enough. `applied`: what of the second lane

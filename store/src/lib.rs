@@ -11,6 +11,7 @@
 //! Partitions in PostgreSQL are adopted and let go by the `keeper`, which has its share by `ownership`. What partitions say about
 //! themselves hangs on the [`board`], from where `metrics` takes it.
 
+mod abandoned;
 pub mod actor;
 pub mod board;
 pub mod clock;
@@ -49,4 +50,4 @@ pub use messages::*;
 pub use name::Name;
 pub use options::{Durability, JournalKind, OutboxRules, StoreOptions};
 pub use receipt_desk::ReceiptDesk;
-pub use remote::RemoteStore;
+pub use remote::{Owned, RemoteStore};

@@ -9,6 +9,7 @@
 //!
 //! final state --> Staged .. Leased as above, as a receipt for the account --> Retained --> Gone
 //!             \-> (no receipt asked for) --------------------------------> Retained --> Gone
+//! (with the CDR on: Owed before Retained, until its call detail record is written)
 //! ```
 
 use smsc_proto::ids::OperatorMessageId;
@@ -38,17 +39,19 @@ pub(crate) enum Stage {
     Enroute = 6,
     /// Final, and nothing more to deliver: kept to be asked for.
     Retained = 7,
+    /// Final, and nothing more to deliver, but its call detail record is not written yet.
+    Owed = 8,
 }
 
 impl Stage {
     /// How many there are.
-    pub(crate) const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 9;
 
     /// Whether it waits in an outbox, leased or not.
     pub(crate) const fn waits(self) -> bool {
         match self {
             Self::Staged | Self::Scheduled | Self::Retry | Self::Ready | Self::Leased => true,
-            Self::Gone | Self::Enroute | Self::Retained => false,
+            Self::Gone | Self::Enroute | Self::Retained | Self::Owed => false,
         }
     }
 }

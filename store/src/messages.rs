@@ -2,6 +2,7 @@
 //!
 //! Answers go to `Recipient`s, so that this crate knows nothing of who asks.
 
+mod cdr;
 mod operations;
 mod search;
 mod strays;
@@ -22,6 +23,7 @@ use smsc_proto::timestamp::Timestamp;
 use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 
+pub use cdr::*;
 pub use operations::*;
 pub use search::*;
 pub use strays::*;
@@ -177,6 +179,12 @@ pub enum AcceptRefusal {
     /// The journal on other machines does not get on.
     #[error("the journal does not get on: PostgreSQL or its synchronous standby is gone")]
     JournalStalled,
+    /// Another node has its partition: whether it was kept there is not known.
+    #[error("its partition was lost to another node before it was answered")]
+    PartitionLost,
+    /// This node has no partition, and none that has one is in reach, or has room.
+    #[error("this node has no partition, and no owner of one takes it")]
+    OwnerOutOfReach,
 }
 
 /// Asks for what is due in an outbox. Never waits: answered with 0..=room deliveries at once.

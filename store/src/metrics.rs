@@ -21,6 +21,8 @@ pub(crate) struct StoreMetrics {
     commit_duration: Histogram,
     commit_errors: Counter,
     size: Gauge,
+    records: Gauge,
+    alive: Gauge,
     free: Gauge,
     capacity: Gauge,
     read_only: Gauge,
@@ -31,6 +33,9 @@ pub(crate) struct StoreMetrics {
     body_octets: Gauge,
     spilled: Gauge,
     read_back: Counter,
+    cdr_backlog: Gauge,
+    cdr_age: Gauge,
+    cdr_dropped: Counter,
     finals: Vec<(MessageState, Counter)>,
     unmatched: Counter,
     outboxes: Mutex<HashMap<Outbox, OutboxGauges>>,
@@ -42,6 +47,7 @@ pub(crate) struct PostgresMetrics {
     pub(crate) append_errors: Counter,
     pub(crate) adoption_errors: Counter,
     pub(crate) replicated: Gauge,
+    pub(crate) out_of_service: Gauge,
 }
 
 impl PostgresMetrics {
@@ -51,6 +57,7 @@ impl PostgresMetrics {
             append_errors: counter!("smsc_store_errors_total", "op" => "append"),
             adoption_errors: counter!("smsc_store_errors_total", "op" => "adopt"),
             replicated: gauge!("smsc_store_replicated"),
+            out_of_service: gauge!("smsc_store_partitions_failed"),
         }
     }
 }
@@ -76,6 +83,8 @@ impl StoreMetrics {
             commit_duration: histogram!("smsc_store_operation_duration_seconds", "op" => "commit"),
             commit_errors: counter!("smsc_store_errors_total", "op" => "commit"),
             size: gauge!("smsc_store_size_bytes"),
+            records: gauge!("smsc_store_records_bytes"),
+            alive: gauge!("smsc_store_alive_bytes"),
             free: gauge!("smsc_store_free_bytes"),
             capacity: gauge!("smsc_store_capacity_bytes"),
             read_only: gauge!("smsc_store_read_only"),
@@ -86,6 +95,9 @@ impl StoreMetrics {
             body_octets: gauge!("smsc_store_bodies_bytes"),
             spilled: gauge!("smsc_store_spilled_messages"),
             read_back: counter!("smsc_store_records_read_total"),
+            cdr_backlog: gauge!("smsc_cdr_backlog_records"),
+            cdr_age: gauge!("smsc_cdr_oldest_record_age_seconds"),
+            cdr_dropped: counter!("smsc_cdr_dropped_total"),
             finals: finals.map(final_counter).collect(),
             unmatched: counter!("smsc_receipts_total", "account" => "_unknown", "result" => "unmatched"),
             outboxes: Mutex::default(),
@@ -115,6 +127,8 @@ impl StoreMetrics {
         }
         self.partitions.set(partitions.iter().filter(|partition| partition.running).count() as f64);
         let of_all = |value: fn(&PartitionStats) -> u64| partitions.iter().map(|p| value(&p.stats)).sum::<u64>() as f64;
+        self.records.set(of_all(|stats| stats.journal_octets));
+        self.alive.set(of_all(|stats| stats.live_octets));
         self.body_octets.set(of_all(|stats| stats.body_octets));
         self.spilled.set(of_all(|stats| stats.spilled));
         let sum = |count: &dyn Fn(&Counters) -> u64| partitions.iter().map(|p| count(&p.stats.counters)).sum::<u64>();
@@ -123,6 +137,10 @@ impl StoreMetrics {
         }
         self.unmatched.absolute(sum(&|counters| counters.receipts_given_up));
         self.read_back.absolute(sum(&|counters| counters.read_back));
+        self.cdr_backlog.set(of_all(|stats| stats.cdrs_owed));
+        let ages = partitions.iter().filter_map(|p| p.stats.cdrs_owed_since.map(|since| p.taken.since(since)));
+        self.cdr_age.set(ages.max().unwrap_or_default().as_secs_f64());
+        self.cdr_dropped.absolute(sum(&|counters| counters.cdrs_dropped));
         self.publish_outboxes(partitions);
     }
 
@@ -217,17 +235,33 @@ fn describe() {
         "smsc_store_replicated",
         "0 when a database has no synchronous_standby_names: what is acknowledged is on one machine only."
     );
+    describe_gauge!(
+        "smsc_store_partitions_failed",
+        "Partitions in PostgreSQL that this node should serve and cannot: damaged, or lost; tried again every 30 s at most."
+    );
     describe_counter!(
         "smsc_store_adoptions_total",
         "Partitions in PostgreSQL that were adopted, also anew by the same node."
     );
     describe_gauge!("smsc_store_size_bytes", Unit::Bytes, "Octets of the journals on the disk.");
+    describe_gauge!("smsc_store_records_bytes", Unit::Bytes, "Octets of the records that the journals keep.");
+    describe_gauge!("smsc_store_alive_bytes", Unit::Bytes, "Octets of those records that are still needed.");
     describe_gauge!("smsc_store_free_bytes", Unit::Bytes, "Octets that the journal's disk has free.");
     describe_gauge!("smsc_store_capacity_bytes", Unit::Bytes, "Octets of the journal's disk in all.");
     describe_gauge!("smsc_store_read_only", "1 while new messages are refused: the disk is low, or the store failed.");
     describe_gauge!("smsc_store_bodies_bytes", Unit::Bytes, "Octets of memory that messages' bodies take.");
     describe_gauge!("smsc_store_spilled_messages", "Messages and receipts whose bodies are only in the journal.");
     describe_counter!("smsc_store_records_read_total", "Records of the journal that were read back for bodies.");
+    describe_gauge!("smsc_cdr_backlog_records", "Call detail records of final messages that are not in a file yet.");
+    describe_gauge!(
+        "smsc_cdr_oldest_record_age_seconds",
+        Unit::Seconds,
+        "How long the oldest call detail record has waited to be in a file."
+    );
+    describe_counter!(
+        "smsc_cdr_dropped_total",
+        "Call detail records that nobody wrote for store.retention, on a node without [cdr]."
+    );
     describe_gauge!("smsc_queue_messages", "Messages for an operator: ready, inflight (handed out), scheduled, retry.");
     describe_gauge!(
         "smsc_queue_oldest_message_age_seconds",

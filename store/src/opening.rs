@@ -37,6 +37,8 @@ pub(crate) struct Opener {
 /// A partition that is replayed, and whose threads do not run yet.
 pub(crate) struct Opened {
     pub(crate) id: PartitionId,
+    /// Which of its lives this is: its epoch.
+    pub(crate) life: u64,
     partition: Partition,
     clock: Clock,
     writer: Writer,
@@ -107,7 +109,7 @@ impl Opener {
         let disk_free_min = if watched.is_some() { self.share.disk_free_min } else { 0 };
         let watched = watched.unwrap_or_else(|| self.share.data_dir.clone());
         let space = FreeSpace::new(watched, self.parts.free_space.clone(), disk_free_min);
-        Ok(Opened { id, partition, clock, writer: Writer::new(journal, space), reader })
+        Ok(Opened { id, life, partition, clock, writer: Writer::new(journal, space), reader })
     }
 
     /// A panic in the middle of it as an error.
@@ -125,7 +127,7 @@ impl Opened {
         lanes: Arc<Lanes>,
         ended: impl FnOnce(Ended) + Send + 'static,
     ) -> Result<(), StoreError> {
-        let Self { id, partition, clock, writer, reader } = self;
+        let Self { id, partition, clock, writer, reader, .. } = self;
         let machinery = Machinery {
             name: id.number().to_string(),
             partition,

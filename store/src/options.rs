@@ -81,6 +81,9 @@ pub struct StoreOptions {
     pub parked_max: Duration,
     /// Octets that must be free on the disk for new messages.
     pub disk_free_min: u64,
+    /// Whether a final message stays until its call detail record is written
+    /// ([`TakeCdrs`](crate::messages::TakeCdrs)).
+    pub cdr: bool,
     /// Rules of outboxes; those without an entry have [`OutboxRules::default`].
     pub outboxes: Vec<(Outbox, OutboxRules)>,
 }

@@ -57,7 +57,7 @@ impl ReceiptDesk {
         }
         for (partition, items) in parks {
             let receipts = RecordReceipts { reply: desk.clone().recipient(), items };
-            self.store.send_local(partition, Command::Receipts(receipts));
+            self.store.park(partition, receipts);
         }
         for (partition, ends) in ends {
             self.store.send_local(partition, Command::EndParked(ends));

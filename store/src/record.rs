@@ -18,9 +18,11 @@ use crate::error::StoreError;
 use crate::journal::{RECORD_SIZE_MAX, RecordNumber};
 use crate::name::Name;
 
-/// The version that this release writes, and the highest that it reads: 2 has fingerprints in its bases, and texts that
-/// were replaced.
-pub(crate) const VERSION: u8 = 2;
+/// The highest version that this release reads and writes: 2 has fingerprints in its bases, and texts that were replaced;
+/// 3 has call detail records that are owed.
+pub(crate) const VERSION: u8 = 3;
+/// The version of a record without any event that is younger: while the CDR is off, the release before can read it all.
+const VERSION_LEAST: u8 = 2;
 
 const FIRST: u8 = 1;
 const LAST: u8 = 2;
@@ -68,6 +70,8 @@ pub(crate) struct RecordWriter {
     places: Vec<u16>,
     events: Vec<u8>,
     count: u32,
+    /// Of the youngest event in the open record; less than the least: of none.
+    version: u8,
 }
 
 impl RecordWriter {
@@ -130,6 +134,12 @@ impl RecordWriter {
         self.events.len()
     }
 
+    /// The event that was begun is of this version: one that does not know it must not read the record.
+    pub(crate) fn is_of_version(&mut self, version: u8) {
+        debug_assert!(version <= VERSION, "no version is younger than this release");
+        self.version = self.version.max(version);
+    }
+
     /// Whether the open record has no event yet.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.count == 0
@@ -164,7 +174,7 @@ impl RecordWriter {
         let number = self.number();
         let flags = if self.closed.is_empty() { flags | FIRST } else { flags };
         let mut record = Vec::with_capacity(HEAD + self.names_octets + self.events.len() + CHECKSUM);
-        record.extend([VERSION, flags]);
+        record.extend([self.version.max(VERSION_LEAST), flags]);
         record.extend((self.names.len() as u16).to_le_bytes());
         record.extend(self.count.to_le_bytes());
         for value in [number, marks.tick, marks.slot, marks.parked, self.base.tick, self.base.slot, self.base.time] {
@@ -181,7 +191,7 @@ impl RecordWriter {
         let length = record.len() as u32;
         self.closed.push(record.into());
         self.events.clear();
-        (self.names_octets, self.count, self.open) = (0, 0, false);
+        (self.names_octets, self.count, self.open, self.version) = (0, 0, false, 0);
         (number, length)
     }
 

@@ -137,8 +137,8 @@ class Node:
 
 
 @contextlib.contextmanager
-def node(operator_port, host="127.0.0.1", ports=None, name="smsc-0", listener="", secure=False, session="", account=""):
-    """A running node; `ports` are those of SMPP, TLS and HTTP; `listener`, `session` and `account` are further keys."""
+def node(operator_port, host="127.0.0.1", ports=None, name="smsc-0", listener="", secure=False, session="", account="", http=""):
+    """A running node; `ports` are those of SMPP, TLS and HTTP; `listener`, `session`, `account` and `http` are further keys."""
     smpp, tls, web = ports or (free_port(), free_port(), free_port())
     with tempfile.TemporaryDirectory(prefix="smsc-deploy-") as folder:
         file = pathlib.Path(folder, "smsc.toml")
@@ -150,9 +150,10 @@ def node(operator_port, host="127.0.0.1", ports=None, name="smsc-0", listener=""
             listeners += f'[[listener]]\naddress = "{host}:{tls}"\n{pair}\n{listener}\n'
         file.write_text(f"""
 node = {{ name = "{name}", data_dir = "{folder}/data" }}
-http = {{ address = "{host}:{web}" }}
+http = {{ address = "{host}:{web}"{http} }}
 store = {{ disk_free_min = "1MiB" }}
 drain = {{ lb_delay = "4s", deadline = "25s" }}
+cdr = {{ folder = "{folder}/cdr" }}
 route = [{{ prefix = "", operators = [{{ name = "north" }}] }}, {{ prefix = "44", operators = [{{ name = "south" }}] }}]
 mo_route = [{{ destination = "*", account = "demo" }}]
 

@@ -1,6 +1,7 @@
 """HAProxy, a real one with deploy/haproxy.cfg, in front of three real nodes."""
 
 import contextlib
+import csv
 import os
 import pathlib
 import re
@@ -20,13 +21,17 @@ CONFIGURATION = cast.ROOT / "deploy/haproxy.cfg"
 class Stage:
     """Three nodes and the balancer, each at an address of its own in 127.0.0.0/8, on the ports that the file names."""
 
-    def __init__(self, stack, account=""):
+    def __init__(self, stack, account="", agents=False):
         net = f"127.{os.urandom(1)[0] % 200 + 20}.{os.urandom(1)[0]}"
         self.host = f"{net}.100"
         trusted = f'proxy_protocol = "required"\ntrusted_proxies = ["{net}.0/24", "127.0.0.1/32"]'
         port = stack.enter_context(cast.operator())
+        agent = lambda n: f', agent_check = "{net}.{n}:8081"' if agents else ""
+        ports = (2777, 2778, 8080)
         self.nodes = [
-            stack.enter_context(cast.node(port, f"{net}.{n}", (2777, 2778, 8080), f"smsc-{n}", trusted, secure=True, account=account))
+            stack.enter_context(
+                cast.node(port, f"{net}.{n}", ports, f"smsc-{n}", trusted, secure=True, account=account, http=agent(n))
+            )
             for n in (1, 2, 3)
         ]
         text = CONFIGURATION.read_text()
@@ -44,6 +49,19 @@ class Stage:
     def up(self):
         page = (cast.get(8405, "/metrics", self.host) or (0, ""))[1]
         return sum(1 for line in page.splitlines() if re.match(r'haproxy_server_status\{proxy="smpp",.*state="UP"\} 1', line))
+
+    def said(self, n):
+        """What a node tells the balancer's agent check."""
+        with socket.create_connection((self.nodes[n].host, 8081), timeout=cast.PATIENCE) as agent:
+            return agent.makefile().read()
+
+    def server(self, name):
+        """The status of a node as the balancer shows it, and its weight."""
+        with socket.create_connection((self.host, 9999), timeout=cast.PATIENCE) as runtime:
+            runtime.sendall(b"show stat\n")
+            rows = list(csv.DictReader(runtime.makefile()))
+        row = next(row for row in rows if (row["# pxname"], row["svname"]) == ("smpp", name))
+        return row["status"], int(row["weight"])
 
     def esme(self, source="127.0.0.1"):
         return Esme(self.host, 2775, source)
@@ -108,6 +126,24 @@ class TheBalancer(unittest.TestCase):
                 left.add(esme)
         self.assertEqual(going.process.wait(timeout=cast.PATIENCE), 0)
         self.assertEqual([count(node.metrics(), "smsc_sessions") for node in stage.nodes[1:]], [4, 4])
+
+    def test_a_node_itself_says_that_it_drains_and_how_much_room_it_has(self):
+        stage = Stage(self.stack, agents=True)
+        self.assertEqual([stage.said(n) for n in (0, 1, 2)], ["ready up 100%\n"] * 3)
+        # Connections that are never closed hold up nobody.
+        idle = [socket.create_connection((stage.nodes[0].host, 8081)) for _ in range(100)]
+        for connection in idle:
+            self.stack.enter_context(connection)
+        self.assertEqual(stage.said(0), "ready up 100%\n")
+        esmes = [self.stack.enter_context(stage.esme()) for _ in range(3)]
+        self.assertEqual([esme.bind() for esme in esmes], [0] * 3)
+        going = stage.nodes[0]
+        going.process.send_signal(signal.SIGTERM)
+        cast.until("the balancer has been told", lambda: stage.server("smsc-0")[0].startswith("DRAIN"))
+        self.assertEqual(stage.said(0), "drain\n")
+        later = [self.stack.enter_context(stage.esme()) for _ in range(4)]
+        self.assertEqual([esme.bind() for esme in later], [0] * 4)
+        self.assertEqual(stage.sessions(), [1, 3, 3])
 
     def test_a_node_is_taken_out_by_hand_and_keeps_its_esmes(self):
         stage = Stage(self.stack)

@@ -72,7 +72,7 @@ impl Api {
 
     /// Asks anything, with any body.
     pub fn ask_with(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let mut stream = self.send(method, path, content_type, body);
+        let mut stream = self.send(method, &format!("/api/v1/{path}"), content_type, body);
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("the node answers");
         let (head, body) = text.split_once("\r\n\r\n").expect("an answer of HTTP");
@@ -81,9 +81,18 @@ impl Api {
         Answer { status, json }
     }
 
+    /// GETs a page of the console: status, head, body.
+    pub fn page(&self, path: &str) -> (u16, String, String) {
+        let mut text = String::new();
+        self.send("GET", path, "text/html", b"").read_to_string(&mut text).expect("the node answers");
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer of HTTP");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        (status, head.to_owned(), body.to_owned())
+    }
+
     /// Watches events whose names begin so. When this returns, what happens is seen.
     pub fn watch(&self, prefix: &str) -> Events {
-        let stream = self.send("GET", &format!("events?prefix={prefix}"), "application/json", b"");
+        let stream = self.send("GET", &format!("/api/v1/events?prefix={prefix}"), "application/json", b"");
         let mut lines = BufReader::new(stream);
         let mut line = String::new();
         while line != "\r\n" {
@@ -98,7 +107,7 @@ impl Api {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let token = self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!(
-            "{method} /api/v1/{path} HTTP/1.0\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{token}\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{token}\r\n",
             self.host,
             body.len()
         );

@@ -23,7 +23,11 @@ pub struct Cable {
 impl Cable {
     /// To that address, where perhaps nobody listens yet.
     pub fn to(target: SocketAddr) -> Self {
-        let port = Port::take();
+        Self::from_to(Port::take(), target)
+    }
+
+    /// From that port to that address.
+    pub fn from_to(port: Port, target: SocketAddr) -> Self {
         let whole = watch::Sender::new(true);
         let listener = RUNTIME.block_on(TcpListener::bind(port.address())).expect("the port is ours");
         let task = RUNTIME.spawn(carry(listener, target, whole.clone()));

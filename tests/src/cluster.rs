@@ -1,11 +1,14 @@
 //! Several nodes that are one message centre: each with ports and a folder of its own.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 use crate::cable::Cable;
+use crate::command::Finished;
 use crate::configuration::Configuration;
+use crate::network::Network;
 use crate::node::{Node, Place};
 use crate::port::Port;
 
@@ -73,8 +76,21 @@ impl Cluster {
         };
         // Nobody is where they say they are: there is no way but by cable.
         let advertise = |_: &Port| "127.0.0.1:1".to_owned();
-        let members = start_all(ports, configuration, seeds, advertise, |_, configuration| configuration);
+        let members = start_all(ports, configuration, seeds, advertise, |_, configuration| configuration.place());
         let cluster = Self { members, cables };
+        cluster.expect_all_alive();
+        cluster
+    }
+
+    /// So many nodes that have found each other, each on a host of that network.
+    pub fn start_on(network: &Network, count: usize, configuration: &Configuration) -> Self {
+        let hosts: Vec<_> = (0..count).map(|number| network.host(number)).collect();
+        let ports: Vec<Port> = hosts.iter().map(|host| Port::take_elsewhere(host.inside)).collect();
+        let seeds = ports.iter().map(|port| port.address().to_string()).collect::<Vec<_>>();
+        let advertise = |port: &Port| port.address().to_string();
+        let place = |number: usize, configuration: Configuration| configuration.place_on(&hosts[number]);
+        let members = start_all(ports, configuration, |_| seeds.clone(), advertise, place);
+        let cluster = Self { members, cables: Vec::new() };
         cluster.expect_all_alive();
         cluster
     }
@@ -88,7 +104,8 @@ impl Cluster {
         let ports: Vec<Port> = (0..count).map(|_| Port::take()).collect();
         let seeds = ports.iter().take(seeds).map(|port| port.address().to_string()).collect::<Vec<_>>();
         let advertise = |port: &Port| port.address().to_string();
-        Self { members: start_all(ports, configuration, |_| seeds.clone(), advertise, change), cables: Vec::new() }
+        let place = |number, configuration| change(number, configuration).place();
+        Self { members: start_all(ports, configuration, |_| seeds.clone(), advertise, place), cables: Vec::new() }
     }
 
     /// Cuts all cables of a node: it sees nobody, and nobody sees it.
@@ -153,12 +170,26 @@ impl Cluster {
         });
     }
 
-    /// Stops a node with SIGTERM and waits for its end.
-    pub fn terminate(&mut self, number: usize) {
+    /// Kills a node with SIGKILL, and its disk is gone with it.
+    pub fn lose(&mut self, number: usize) {
+        self.kill(number);
+        if let State::Down(place) = &self.members[number].state {
+            std::fs::remove_dir_all(place.data()).expect("a node of the cast has a folder");
+        }
+    }
+
+    /// Stops a node with SIGTERM and waits for its end: its exit code, and what it wrote.
+    pub fn terminate(&mut self, number: usize) -> Finished {
+        let mut finished = None;
         self.change(number, |state| match state {
-            State::Runs(node) => State::Down(node.terminate().0),
-            State::Down(place) => State::Down(place),
+            State::Runs(node) => {
+                let (place, ended) = node.terminate();
+                finished = Some(ended);
+                State::Down(place)
+            }
+            State::Down(_) => panic!("node {number} is down"),
         });
+        finished.expect("it ran")
     }
 
     /// Starts a node that is down, and waits until it is ready.
@@ -167,6 +198,14 @@ impl Cluster {
             State::Down(place) => State::Runs(place.start_again()),
             State::Runs(node) => State::Runs(node),
         });
+    }
+
+    /// The next start of a node that is down is of another build, or of this one again (`None`).
+    pub fn set_build(&self, number: usize, build: Option<&Path>) {
+        match &self.members[number].state {
+            State::Down(place) => place.set_build(build),
+            State::Runs(_) => panic!("node {number} runs"),
+        }
     }
 
     /// Stops the process of a node for a while, as a machine that swaps does: SIGSTOP.
@@ -217,7 +256,7 @@ fn start_all(
     configuration: &Configuration,
     seeds: impl Fn(usize) -> Vec<String>,
     advertise: impl Fn(&Port) -> String,
-    change: impl Fn(usize, Configuration) -> Configuration,
+    place: impl Fn(usize, Configuration) -> Place,
 ) -> Vec<Member> {
     let count = ports.len();
     let launch = |(number, port): (usize, Port)| {
@@ -229,7 +268,7 @@ fn start_all(
             .clone()
             .section("node", &format!("name = \"smsc-{number}\"\nnumber = {number}"))
             .section("cluster", &keys);
-        let place = change(number, configuration).place();
+        let place = place(number, configuration);
         (port, place.launch(), place)
     };
     let launched: Vec<_> = ports.into_iter().enumerate().map(launch).collect();

@@ -2,6 +2,7 @@
 //!
 //! By default it has good manners: it acknowledges deliveries, answers enquire_link and unbind. Each can be turned off.
 
+mod leaving;
 mod questions;
 mod waiting;
 

@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use smsc_proto::ids::MessageId;
+
 use crate::PATIENCE;
 use crate::esme::Delivery;
 use crate::operator::Submitted;
@@ -90,6 +92,27 @@ impl Ledger {
     /// How many were accepted.
     pub fn count(&self) -> usize {
         self.lock().accepted.len()
+    }
+
+    /// The message_ids that were accepted.
+    pub fn message_ids(&self) -> Vec<String> {
+        self.lock().accepted.keys().cloned().collect()
+    }
+
+    /// Accepted messages of these partitions that have no receipt yet.
+    pub fn waiting_in(&self, partitions: &[u16]) -> HashSet<String> {
+        let books = self.lock();
+        let told: HashSet<&String> = books.binds.iter().flatten().collect();
+        let waiting = books.accepted.keys().filter(|id| !told.contains(id));
+        let partition_of = |id: &str| MessageId::from_u64(id.parse().ok()?).map(|id| id.partition().number());
+        waiting.filter(|id| partition_of(id).is_some_and(|of| partitions.contains(&of))).cloned().collect()
+    }
+
+    /// How many of these have no receipt yet.
+    pub fn without_receipt_among(&self, ids: &HashSet<String>) -> usize {
+        let books = self.lock();
+        let told: HashSet<&String> = books.binds.iter().flatten().collect();
+        ids.iter().filter(|id| !told.contains(id)).count()
     }
 
     /// Waits until so many were accepted.

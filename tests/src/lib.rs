@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`node`] | one `smsc` process with ports and a folder of its own |
 //! | [`cable`] | a cable between two nodes that can be cut |
+//! | [`balancer`] | a TCP load balancer before several nodes |
 //! | [`cluster`] | several nodes that are one message centre |
+//! | [`network`] | namespaces of the kernel, with wires that can be cut |
 //! | [`configuration`] | what that node reads |
 //! | [`esme`] | an ESME that does what it is told |
 //! | [`operator`] | an operator that does what it is told, well or badly |
@@ -22,6 +24,7 @@
 //! | [`skip`] | how a test says that it cannot be carried out here |
 //! | [`api`] | whoever uses a node's HTTP API |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
+//! | [`cdr`] | a node's call detail records, as billing reads them |
 //! | [`certificate`] | authorities and certificates for TLS |
 //! | [`postgres`] | a PostgreSQL server |
 //! | [`port`] | ports that nobody else takes |
@@ -32,7 +35,9 @@ use std::time::Duration;
 
 pub mod acknowledgement;
 pub mod api;
+pub mod balancer;
 pub mod cable;
+pub mod cdr;
 pub mod certificate;
 pub mod chance;
 pub mod clock;
@@ -43,6 +48,7 @@ pub mod connection;
 pub mod esme;
 pub mod ledger;
 pub mod message;
+pub mod network;
 pub mod node;
 pub mod operator;
 pub mod port;

@@ -16,6 +16,7 @@ use crate::certificate::ClientTls;
 use crate::command::{Finished, Running, binary};
 use crate::configuration::Configuration;
 use crate::esme::Esme;
+use crate::network::Host;
 use crate::operator::Operator;
 use crate::port::Port;
 
@@ -33,6 +34,7 @@ pub struct Place {
     smpp: Port,
     others: Vec<Port>,
     http: Port,
+    namespace: Option<String>,
 }
 
 impl Node {
@@ -185,11 +187,25 @@ impl Configuration {
 
     /// A folder and ports for a node of this configuration, which does not run yet.
     pub fn place(&self) -> Place {
+        self.place_with(Port::take, None)
+    }
+
+    /// The same on another host, with a token for its API: it is not only this machine that sees it.
+    pub fn place_on(&self, host: &Host) -> Place {
+        let place = self.place_with(|| Port::take_elsewhere(host.outside), Some(host.namespace.clone()));
+        let tokens = place.folder().join("tokens");
+        std::fs::write(&tokens, "0123456789abcdef\n").expect("the temporary folder can be written");
+        place.configure(&self.clone().section("http", &format!("token_file = {tokens:?}")));
+        place
+    }
+
+    fn place_with(&self, port: impl Fn() -> Port, namespace: Option<String>) -> Place {
         let place = Place {
             folder: tempfile::tempdir().expect("the temporary folder can be written"),
-            smpp: Port::take(),
-            others: self.listeners.iter().map(|_| Port::take()).collect(),
-            http: Port::take(),
+            smpp: port(),
+            others: self.listeners.iter().map(|_| port()).collect(),
+            http: port(),
+            namespace,
         };
         // A new place has a new journal; whoever configures it again later says where that is.
         place.configure(&self.clone().journal_of_environment());
@@ -276,11 +292,33 @@ impl Place {
 
     /// Starts the process, and does not wait.
     pub fn launch(&self) -> Running {
-        let mut command = Command::new(binary());
-        command.arg("run").arg("--config").arg(self.configuration_file()).current_dir(self.folder.path());
         let environment = std::fs::read_to_string(self.environment_file()).unwrap_or_default();
+        let other = std::fs::read_to_string(self.build_file()).ok();
+        let binary = other.map_or_else(binary, PathBuf::from);
+        let mut command = match &self.namespace {
+            None => Command::new(binary),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(binary);
+                command
+            }
+        };
+        command.arg("run").arg("--config").arg(self.configuration_file()).current_dir(self.folder.path());
         command.envs(environment.lines().filter_map(|line| line.split_once('=')));
         Running::start(command)
+    }
+
+    /// The next start is of another build, or of this one again (`None`).
+    pub fn set_build(&self, build: Option<&Path>) {
+        let _ = std::fs::remove_file(self.build_file());
+        if let Some(build) = build {
+            let path = build.to_str().expect("a path in UTF-8");
+            std::fs::write(self.build_file(), path).expect("the temporary folder can be written");
+        }
+    }
+
+    fn build_file(&self) -> PathBuf {
+        self.folder.path().join("build")
     }
 
     fn environment_file(&self) -> PathBuf {

@@ -3,9 +3,9 @@
 //! Debian's (package postgresql), as found under `/usr/lib/postgresql`. It refuses to be root, so that a test of root runs
 //! it as the user `postgres`.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::PATIENCE;
+use crate::certificate::CertificateFiles;
 use crate::configuration::Configuration;
 use crate::port::Port;
 use crate::skip::skipped;
@@ -64,6 +65,21 @@ impl Postgres {
         initdb.arg("--pwfile").arg(&password).arg("-D").arg(self.data());
         let done = initdb.output().expect("initdb can be started");
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// From now on it shows this certificate to whoever asks for TLS.
+    pub fn shows(&mut self, certificate: &CertificateFiles) {
+        for (from, to) in [(&certificate.certificate, "server.crt"), (&certificate.key, "server.key")] {
+            let to = self.data().join(to);
+            fs::copy(from, &to).expect("the temporary folder can be written");
+            fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("it is ours");
+            if let Some((user, group)) = self.user {
+                chown(&to, Some(user), Some(group)).expect("root may give a file away");
+            }
+        }
+        self.sql_of("postgres", "alter system set ssl = on");
+        self.kill();
+        self.start_again();
     }
 
     /// A synchronous standby of this server: what is committed from now on is on both.

@@ -30,6 +30,11 @@ impl SmallDisk {
         }
     }
 
+    /// Where it is mounted.
+    pub fn folder(&self) -> &Path {
+        self.path()
+    }
+
     /// The line of a node's configuration that keeps its data here.
     pub fn data_dir(&self) -> String {
         format!("data_dir = {:?}", self.folder.path().join("data"))

@@ -3,11 +3,16 @@
 //! A message that had no answer when its connection ended is not submitted again: whether the node took it is not known,
 //! and a second submit would look like a copy. So every text that an operator sees twice is one that the node sent twice.
 
+mod paced;
+
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use smsc_proto::message_state::MessageState;
+use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::smpp::pdu::BindKind;
 
 use crate::PATIENCE;
@@ -18,6 +23,8 @@ use crate::ledger::{Balance, Bounds, Ledger};
 use crate::message::Message;
 use crate::node::Node;
 use crate::operator::Operator;
+
+pub use paced::Answers;
 
 /// ESMEs that submit.
 const BINDS: usize = 4;
@@ -40,6 +47,8 @@ pub struct Storm {
     operator: Operator,
     ledger: Ledger,
     texts: AtomicUsize,
+    /// Refusals that do not say "try again".
+    refusals: Mutex<Vec<CommandStatus>>,
     submitting: AtomicBool,
     over: AtomicBool,
 }
@@ -64,6 +73,7 @@ impl Storm {
             operator,
             ledger: Ledger::default(),
             texts: AtomicUsize::new(0),
+            refusals: Mutex::default(),
             submitting: AtomicBool::new(true),
             over: AtomicBool::new(false),
         }
@@ -89,6 +99,11 @@ impl Storm {
         self.with_operator_at(configuration, &self.operator.address().to_string(), nodes * LINKS)
     }
 
+    /// The same, for nodes that reach the operator at another address.
+    pub fn draws_in_at(&self, configuration: Configuration, nodes: usize, operator: SocketAddr) -> Configuration {
+        self.with_operator_at(configuration, &operator.to_string(), nodes * LINKS)
+    }
+
     /// The same, for a node that cannot reach the operator.
     pub fn draws_in_without_links(&self, configuration: Configuration, nodes: usize) -> Configuration {
         self.with_operator_at(configuration, NOBODY, nodes * LINKS)
@@ -105,6 +120,11 @@ impl Storm {
     /// Lets the ESMEs loose on a node while `story` does to it what it likes. Then no more is submitted, and the balance
     /// is drawn when nothing is missing, or nothing that is missing has come for long.
     pub fn rage(&self, node: Node, story: impl FnOnce(Node) -> Node) -> Balance {
+        self.rage_and_leave(node, story).0
+    }
+
+    /// The same, and the node still runs when the storm is over.
+    pub fn rage_and_leave(&self, node: Node, story: impl FnOnce(Node) -> Node) -> (Balance, Node) {
         let address = node.address();
         std::thread::scope(|scope| {
             let _end = End(self);
@@ -113,9 +133,7 @@ impl Storm {
             }
             let node = story(node);
             self.submitting.store(false, Ordering::Relaxed);
-            let balance = self.settle();
-            drop(node);
-            balance
+            (self.settle(), node)
         })
     }
 
@@ -143,10 +161,57 @@ impl Storm {
         })
     }
 
-    /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
+    /// The same over a cluster, spread over these nodes: whose node is gone goes on at the next of them.
+    pub fn rage_over(
+        &self,
+        cluster: Cluster,
+        [submit_at, receive_at]: [&[usize]; 2],
+        story: impl FnOnce(Cluster) -> Cluster,
+    ) -> Balance {
+        let all = |at: &[usize]| at.iter().map(|number| cluster.node(*number).address()).collect::<Vec<_>>();
+        let (submits, receives) = (all(submit_at), all(receive_at));
+        std::thread::scope(|scope| {
+            let _end = End(self);
+            for (all, kind, count) in
+                [(&submits, BindKind::Transmitter, BINDS), (&receives, BindKind::Receiver, RECEIVERS)]
+            {
+                for first in 0..count {
+                    scope.spawn(move || self.live_at(all, first, kind));
+                }
+            }
+            let cluster = story(cluster);
+            self.submitting.store(false, Ordering::Relaxed);
+            let balance = self.settle();
+            drop(cluster);
+            balance
+        })
+    }
+
+    /// Waits until what of these was without a receipt has moved on; how long the first one took, and all of them.
+    pub fn expect_moving(&self, waiting: &HashSet<String>) -> [Duration; 2] {
+        let (began, mut first) = (Instant::now(), None);
+        loop {
+            let left = self.ledger.without_receipt_among(waiting);
+            if left < waiting.len() {
+                first.get_or_insert_with(|| began.elapsed());
+            }
+            if let (0, Some(first)) = (left, first) {
+                return [first, began.elapsed()];
+            }
+            assert!(began.elapsed() < 3 * PATIENCE, "{left} of {} still wait", waiting.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn live(&self, address: SocketAddr, kind: BindKind) {
+        self.live_at(&[address], 0, kind);
+    }
+
+    /// An ESME's life: it binds, submits, keeps its receipts, and begins anew when the connection ends.
+    fn live_at(&self, addresses: &[SocketAddr], first: usize, kind: BindKind) {
+        let mut turns = addresses.iter().cycle().skip(first % addresses.len());
         while !self.over.load(Ordering::Relaxed) {
-            let Some(esme) = Esme::try_bind(address, kind, "demo") else {
+            let Some(esme) = turns.next().and_then(|address| Esme::try_bind(*address, kind, "demo")) else {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             };
@@ -161,8 +226,9 @@ impl Storm {
             let mut answers = 0_usize;
             esme.submit_all(messages, WINDOW, |message, answer| {
                 // A refusal promises nothing.
-                if let Ok(message_id) = answer {
-                    self.ledger.accepted(message_id, message.as_text());
+                match answer {
+                    Ok(message_id) => self.ledger.accepted(message_id, message.as_text()),
+                    Err(status) => self.refused(status),
                 }
                 answers += 1;
                 if answers.is_multiple_of(WINDOW) {
@@ -175,6 +241,18 @@ impl Storm {
             }
             keep();
         }
+    }
+
+    fn refused(&self, status: CommandStatus) {
+        let again = [CommandStatus::ESME_RMSGQFUL, CommandStatus::ESME_RTHROTTLED, CommandStatus::ESME_RSYSERR];
+        if !again.contains(&status) {
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(status);
+        }
+    }
+
+    /// Why messages were refused, but for those that were told to come again.
+    pub fn refusals(&self) -> Vec<CommandStatus> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// To one of a thousand handsets, with a text that no other has.

@@ -9,8 +9,10 @@ use smsc_store::partition::OutboxStats;
 use smsc_store::{Name, Outbox};
 
 use super::error::{ApiError, json_body};
-use super::{Node, Shared, time};
+use super::watched::{lately, now_millis};
+use super::{Node, Shared, system_time, time};
 use crate::config::EntryKey;
+use crate::console::tally;
 use crate::operator::link_status::LinkState;
 use crate::overrides::{Entry, Setting};
 use crate::reload::Origins;
@@ -29,6 +31,8 @@ pub(super) async fn accounts(State(api): State<Arc<Shared>>) -> Result<impl Into
         .map(|account| {
             let key = EntryKey::Account { system_id: account.name.as_str().to_owned() };
             let waiting = waiting(node, Outbox::Account(account.name));
+            let totals = tally::of_account(account.name.as_str()).totals();
+            let recent = node.watch.account(account.name.as_str(), now_millis(), &totals);
             json!({
                 "system_id": account.name.as_str(),
                 "bound": bound.get(&account.name).copied().unwrap_or_default(),
@@ -36,6 +40,8 @@ pub(super) async fn accounts(State(api): State<Arc<Shared>>) -> Result<impl Into
                 "window_max": account.config.window_max,
                 "throughput_max": account.config.throughput_max,
                 "waiting": waiting,
+                "lately": lately(&recent, &totals),
+                "last_submit": totals.last.map(system_time),
                 "config": configured(&shown, &key),
                 "origin": origin(&origins, &key),
             })

@@ -12,7 +12,10 @@ use super::auth::{guard, guard_of_peers};
 use super::error::ApiError;
 use super::gather::{Spread, spread};
 use super::input::BODY_MAX;
-use super::{Shared, accounts, changes, config, events, links, merge, messages, queues, routes, sessions, status};
+use super::{
+    Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, queues, routes, sessions, status,
+    watched,
+};
 use crate::config::Role;
 
 /// The description for programs.
@@ -51,9 +54,15 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("get", "/api/v1/messages", viewer, all(merge::messages), get(messages::find)),
         endpoint("get", "/api/v1/messages/{id}", viewer, all(merge::message), get(messages::show)),
         endpoint("post", "/api/v1/messages/{id}/cancel", operator, first, post(messages::cancel)),
+        endpoint("get", "/api/v1/cdr", viewer, Spread::Here, get(cdr::status)),
+        endpoint("post", "/api/v1/cdr/rotate", operator, Spread::Here, post(cdr::rotate)),
         endpoint("get", "/api/v1/config", viewer, one, get(config::show)),
         endpoint("post", "/api/v1/config/reload", admin, one, post(config::reload)),
         endpoint("post", "/api/v1/drain", admin, one, post(status::drain)),
+        endpoint("get", "/api/v1/whoami", viewer, Spread::Here, get(watched::whoami)),
+        endpoint("get", "/api/v1/history", viewer, Spread::Here, get(watched::history)),
+        endpoint("get", "/api/v1/alarms", viewer, Spread::Here, get(watched::alarms)),
+        endpoint("get", "/api/v1/audit", viewer, Spread::Here, get(audit::list)),
         endpoint("get", "/api/v1/events", viewer, Spread::Here, get(events::watch)),
         endpoint("get", "/api/v1/openapi.json", viewer, Spread::Here, get(openapi)),
     ]

@@ -79,6 +79,16 @@ pub(super) fn explain(node: &Node, origins: &Origins, account: &Account, number:
     })
 }
 
+/// The route that such a message takes by the table of now, and whether it leads to that operator. `None`: none takes it.
+pub(super) fn rule(node: &Node, account: Name, source: &str, number: &str, operator: Name) -> Option<(String, bool)> {
+    let snapshot = node.services.router.snapshot();
+    let (source, number) = (source.as_bytes(), number.as_bytes());
+    let route = snapshot.mt_route(account, source, number)?;
+    let fitting: Vec<&MtRoute> = snapshot.mt_routes().filter(|route| takes(route, account, source, number)).collect();
+    let leads = route.operators.iter().any(|(name, _)| *name == operator) || route.failover.contains(&operator);
+    Some((chosen_route(route, &fitting), leads))
+}
+
 fn takes(route: &MtRoute, account: Name, source: &[u8], number: &[u8]) -> bool {
     number.starts_with(route.prefix.as_bytes())
         && route.account.is_none_or(|own| own == account)

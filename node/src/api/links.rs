@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::sessions::bind_name;
+use super::watched::{lately, now_millis};
 use super::{Node, Shared, audit, system_time};
 use crate::operator::keeper::LinkEntry;
 use crate::operator::link::LinkOrder;
@@ -68,8 +69,10 @@ pub(super) fn link_id(entry: &LinkEntry) -> String {
 
 fn link(node: &Node, entry: &LinkEntry) -> Value {
     let status = &entry.status;
+    let id = link_id(entry);
+    let recent = node.watch.link(&id, now_millis(), &status.totals);
     json!({
-        "id": link_id(entry),
+        "id": id,
         "operator": entry.operator.as_str(),
         "node": node.services.config.node.name,
         "bind": bind_name(status.kind),
@@ -80,6 +83,8 @@ fn link(node: &Node, entry: &LinkEntry) -> Value {
         "window": entry.window,
         "reconnects": status.reconnects,
         "passed_over": !node.services.router.snapshot().is_available(entry.operator),
+        "throughput_max": node.services.live().profiles.iter().find(|one| one.name == entry.operator).map(|one| one.config.throughput_max),
+        "lately": lately(&recent, &status.totals),
         "last_error": status.error.as_ref().map(|(at, error)| json!({ "at": system_time(*at), "reason": error })),
     })
 }

@@ -20,7 +20,7 @@ use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::input::{Params, moment};
 use super::inquiries::{CancelMessages, Look, Looked, Unanswered};
-use super::{Node, Shared, audit, time};
+use super::{Node, Shared, audit, life, time};
 use crate::cluster::{ClusterHandle, Peer};
 use crate::config::Role;
 use crate::operator::link_status::LinkState;
@@ -79,7 +79,9 @@ pub(super) async fn find(
         // Messages of the same millisecond may come again: better twice than not at all.
         time(Timestamp::from_millis(oldest.status.accepted.as_millis() + 1))
     });
-    let messages: Vec<Value> = looked.deliveries.iter().map(|delivery| message(node, &caller, delivery)).collect();
+    let asked = question.number.as_deref();
+    let messages: Vec<Value> =
+        looked.deliveries.iter().map(|delivery| message(node, &caller, delivery, asked)).collect();
     Ok(json_body(&json!({ "messages": messages, "more": more, "next_until": next_until })))
 }
 
@@ -91,7 +93,7 @@ pub(super) async fn show(
 ) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
     let deliveries = known(node, &id).await?;
-    let messages: Vec<Value> = deliveries.iter().map(|delivery| message(node, &caller, delivery)).collect();
+    let messages: Vec<Value> = deliveries.iter().map(|delivery| message(node, &caller, delivery, None)).collect();
     Ok(json_body(&json!({ "id": id, "deliveries": messages })))
 }
 
@@ -188,8 +190,9 @@ async fn by_number(
     look(node, Searching::Destination { destination, from, until, limit, after: None }, limit).await
 }
 
-/// One delivery as JSON, with its life in words.
-fn message(node: &Node, caller: &Caller, delivery: &DeliveryDetail) -> Value {
+/// One delivery as JSON, with its life in words. `asked` is the number that was looked for: of what is final it is not
+/// kept any more.
+fn message(node: &Node, caller: &Caller, delivery: &DeliveryDetail, asked: Option<&str>) -> Value {
     let status = &delivery.status;
     let (origin_kind, origin) = match status.origin {
         Origin::Account(name) => ("account", name),
@@ -224,10 +227,11 @@ fn message(node: &Node, caller: &Caller, delivery: &DeliveryDetail) -> Value {
         "expires": time(delivery.expires),
         "done": status.done.map(time),
         "story": story(node, delivery),
+        "life": life::of(node, delivery, asked, fields.as_ref()),
     })
 }
 
-fn state_of(delivery: &DeliveryDetail) -> &'static str {
+pub(super) fn state_of(delivery: &DeliveryDetail) -> &'static str {
     delivery.status.state.receipt_word()
 }
 
@@ -243,7 +247,7 @@ const fn place_name(place: DeliveryPlace) -> &'static str {
     }
 }
 
-fn towards(outbox: Outbox) -> (&'static str, Name) {
+pub(super) fn towards(outbox: Outbox) -> (&'static str, Name) {
     match outbox {
         Outbox::Operator(name) => ("operator", name),
         Outbox::Account(name) => ("account", name),
@@ -251,7 +255,7 @@ fn towards(outbox: Outbox) -> (&'static str, Name) {
 }
 
 /// What has become of it, and what it waits for, in a sentence.
-fn story(node: &Node, delivery: &DeliveryDetail) -> String {
+pub(super) fn story(node: &Node, delivery: &DeliveryDetail) -> String {
     let status = &delivery.status;
     let at = |moment| time(moment).as_str().unwrap_or_default().to_owned();
     if status.state.is_final() {

@@ -5,8 +5,9 @@
 //! | [`endpoints`] | every path with its method and the role that it takes |
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
-//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `config`, `events` | what is asked |
+//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `gather`, `merge` | one answer of all nodes |
+//! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -18,6 +19,7 @@
 mod accounts;
 mod audit;
 pub mod auth;
+mod cdr;
 mod changes;
 mod config;
 pub mod endpoints;
@@ -27,6 +29,7 @@ mod explain;
 mod gather;
 pub mod input;
 pub mod inquiries;
+mod life;
 mod links;
 mod merge;
 mod messages;
@@ -34,6 +37,7 @@ mod queues;
 mod routes;
 mod sessions;
 mod status;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -45,6 +49,8 @@ use serde_json::Value;
 use smsc_proto::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::cdr::CdrHandle;
+use crate::console::watch::Watch;
 use crate::operator::keeper::LinkKeeper;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
@@ -81,12 +87,16 @@ pub struct Node {
     pub links: Arc<LinkKeeper>,
     /// The configuration in force.
     pub config: Arc<LiveConfig>,
+    /// Writes call detail records; `None`: they are off.
+    pub cdr: Option<CdrHandle>,
     /// Asks the store.
     pub inquiries: Addr<Inquiries>,
     /// Has the node leave, as SIGTERM does.
     pub stop: mpsc::Sender<()>,
     /// When it was started.
     pub started: SystemTime,
+    /// How it was in the last minutes.
+    pub watch: Watch,
 }
 
 impl Api {

@@ -17,11 +17,16 @@ use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::input::Body;
 use super::{Node, Shared, audit, system_time, time};
+use crate::console::history::percent;
 use crate::operator::link_status::LinkState;
 use crate::telemetry::health::Phase;
 
 /// Something that is due for so long is an alarm.
 const DUE_MAX: Duration = Duration::from_secs(300);
+/// Over how long a rate is taken.
+const RATE_OVER: Duration = Duration::from_secs(5);
+/// Over how long it is told how many messages arrived.
+const SUCCESS_OVER: Duration = Duration::from_secs(900);
 
 /// GET status
 pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
@@ -41,6 +46,7 @@ pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoRe
         "links": { "configured": links.len(), "bound": bound },
         "store": store(node, &partitions),
         "counters": counters(&partitions),
+        "rates": rates(node),
         "config": {
             "file": node.config.source().path(),
             "loaded": system_time(report.loaded),
@@ -53,9 +59,15 @@ pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoRe
 /// GET nodes
 pub(super) async fn nodes(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
+    let partitions = node.services.store.stats();
     let mut own = node_json(&api, node);
+    own["links"] = node.links.list().iter().filter(|link| link.status.state == LinkState::Bound).count().into();
+    own["writable"] = node.services.store.is_writable().into();
+    let disk = partitions.iter().find_map(|partition| partition.disk);
+    own["disk_free_octets"] = disk.map(|disk| disk.free).into();
+    own["disk_octets"] = disk.map(|disk| disk.capacity).into();
     own["sessions"] = node.services.directory.len().into();
-    own["held"] = held(&node.services.store.stats()).into();
+    own["held"] = held(&partitions).into();
     Ok(json_body(&json!({ "nodes": [own], "missing": [] })))
 }
 
@@ -171,8 +183,22 @@ fn counters(partitions: &[Arc<PartitionSnapshot>]) -> Value {
     })
 }
 
+/// Per second over the last 5 s, and how well it goes.
+fn rates(node: &Node) -> Value {
+    let now = node.watch.last(RATE_OVER);
+    let long = node.watch.last(SUCCESS_OVER).added;
+    json!({
+        "accepted": now.rate(now.added.accepted),
+        "refused": now.rate(now.added.refused),
+        "delivered": now.rate(now.added.delivered),
+        "failed": now.rate(now.added.failed),
+        "refused_percent": percent(now.added.refused, now.added.accepted),
+        "delivered_percent_15m": percent(long.delivered, long.failed),
+    })
+}
+
 /// What needs somebody, worst first, each with what to do.
-fn alarms(api: &Shared, node: &Node, partitions: &[Arc<PartitionSnapshot>]) -> Vec<Value> {
+pub(super) fn alarms(api: &Shared, node: &Node, partitions: &[Arc<PartitionSnapshot>]) -> Vec<Value> {
     let mut alarms = Vec::new();
     let mut add = |severity: &str, what: &str, reason: String, do_: &str| {
         alarms.push(json!({ "severity": severity, "what": what, "reason": reason, "do": do_ }));
@@ -180,6 +206,9 @@ fn alarms(api: &Shared, node: &Node, partitions: &[Arc<PartitionSnapshot>]) -> V
     if !node.services.store.is_writable() {
         let reason = "new messages are refused: the disk is low, or the journal failed".to_owned();
         add("critical", "store", reason, "free room in the data folder; GET /healthz?verbose");
+    }
+    if let Some((severity, reason, do_)) = super::cdr::alarm(node) {
+        add(severity, "cdr", reason, do_);
     }
     let links = node.links.list();
     let mut operators: Vec<_> = links.iter().map(|link| link.operator).collect();

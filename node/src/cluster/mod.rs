@@ -20,7 +20,7 @@
 //! | `tls` | certificates; `refusals`, `metrics` what people see |
 //! | [`wire`], [`translate`] | generated code of `proto/cluster.proto`, and what its messages mean |
 //!
-//! All of it runs on a runtime of its own, and nothing that a session calls waits for a peer.
+//! All of it runs on a thread of its own, and nothing that a session calls waits for a peer.
 
 mod accept;
 pub mod bridge;
@@ -54,8 +54,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix::{Arbiter, ArbiterHandle};
 use smsc_store::Name;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
 use tonic::body::Body;
@@ -77,8 +77,6 @@ use self::tls::PeerTls;
 use crate::config::{self, ClusterTls, Config, Journal};
 use crate::tls::TlsError;
 
-/// Threads of the cluster's runtime: membership is idle, the relay is not.
-const THREADS: usize = 2;
 /// How often a connection is tried that says nothing, and how long the answer may take.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How often silence is looked for.
@@ -107,7 +105,7 @@ pub enum ClusterError {
 
 /// The cluster's port is open, and nobody is answered yet: services can be added.
 pub struct Cluster {
-    threads: Threads,
+    thread: Thread,
     handle: ClusterHandle,
     listener: TcpListener,
     routes: Routes,
@@ -124,7 +122,7 @@ impl Cluster {
         let listen = |error| ClusterError::Listen { address: cluster.listen, error };
         let listener = TcpListener::bind(cluster.listen).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
-        let threads = Threads::start().map_err(ClusterError::Start)?;
+        let thread = Thread::start().map_err(ClusterError::Start)?;
         let identity = Identity {
             cluster: cluster.name.clone(),
             number: config.node.number,
@@ -138,15 +136,20 @@ impl Cluster {
             },
         };
         metrics::describe();
-        let handle =
-            ClusterHandle::new(identity, exclusive_operators(config), cluster.nodes_expected, threads.handle());
+        let exclusive = exclusive_operators(config);
+        let handle = ClusterHandle::new(identity, exclusive, cluster.nodes_expected, thread.runtime.clone());
         let routes = Routes::new(Service::new(handle.clone()));
-        Ok(Some(Self { threads, handle, listener, routes, config: cluster.clone(), tls }))
+        Ok(Some(Self { thread, handle, listener, routes, config: cluster.clone(), tls }))
     }
 
     /// The way to it.
     pub fn handle(&self) -> ClusterHandle {
         self.handle.clone()
+    }
+
+    /// Where actors are to run that talk with peers much.
+    pub fn arbiter(&self) -> ArbiterHandle {
+        self.thread.arbiter.handle()
     }
 
     /// One more gRPC service that peers may call.
@@ -161,7 +164,7 @@ impl Cluster {
 
     /// Answers peers, and looks for them.
     pub fn start(self) -> RunningCluster {
-        let Self { threads, handle, listener, routes, config, tls } = self;
+        let Self { thread, handle, listener, routes, config, tls } = self;
         let (stop, stopped) = oneshot::channel();
         let (called, calling) = tls.unzip();
         if let Some(called) = &called {
@@ -182,7 +185,7 @@ impl Cluster {
                 looking.handle_timeout();
             }
         });
-        RunningCluster { handle, stop, served, _threads: threads }
+        RunningCluster { handle, stop, served, _thread: thread }
     }
 }
 
@@ -196,7 +199,7 @@ pub struct RunningCluster {
     handle: ClusterHandle,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
-    _threads: Threads,
+    _thread: Thread,
 }
 
 impl RunningCluster {
@@ -211,26 +214,26 @@ impl RunningCluster {
     }
 }
 
-/// The cluster's own runtime. It may be dropped on another one, where waiting for its threads would be a panic.
-struct Threads(Option<Runtime>);
+/// The cluster's own thread. Connections to peers, what they say, and the actors that hear it are all on it: a thread that
+/// is woken costs more than what a message has to do here.
+struct Thread {
+    arbiter: Arbiter,
+    runtime: tokio::runtime::Handle,
+}
 
-impl Threads {
+impl Thread {
     fn start() -> io::Result<Self> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(THREADS).thread_name("cluster").enable_all();
-        builder.build().map(|runtime| Self(Some(runtime)))
-    }
-
-    fn handle(&self) -> tokio::runtime::Handle {
-        self.0.as_ref().expect("it is there until it is dropped").handle().clone()
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let arbiter = Arbiter::try_with_tokio_rt(move || Ok(runtime))?;
+        Ok(Self { arbiter, runtime: handle })
     }
 }
 
-impl Drop for Threads {
+impl Drop for Thread {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
+        // It has ended already if nobody hears this.
+        self.arbiter.stop();
     }
 }
 

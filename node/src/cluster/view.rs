@@ -79,9 +79,11 @@ impl ClusterView {
         self.peers.iter().find(|peer| peer.number == number)
     }
 
-    /// The peer that owns a partition, alive or not: with sled a partition is its node's for ever.
+    /// The peer that owns a partition, alive or not: with sled a partition is its node's for ever. With PostgreSQL one that
+    /// is alive has adopted it from one that is gone.
     pub fn owner(&self, partition: u16) -> Option<&Peer> {
-        self.peers.iter().find(|peer| peer.facts.partitions.contains(&partition))
+        let owners = self.peers.iter().filter(|peer| peer.facts.partitions.contains(&partition));
+        owners.min_by_key(|peer| peer.state)
     }
 
     /// Whether a peer whose word counts owns a partition.

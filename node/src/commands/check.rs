@@ -52,7 +52,7 @@ fn summary(args: &Args, config: &Config) -> String {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[[listener]]\naddress = \"127.0.0.1:2775\"\n\n[cdr]\nfolder = \"cdr\"\n";
+    const GOOD: &str = "[[listener]]\naddress = \"127.0.0.1:2775\"\n\n[telemetry]\notlp_endpoint = \"http://c:4317\"\n";
 
     fn check(text: &str) -> ExitCode {
         let folder = tempfile::tempdir().expect("a folder");
@@ -92,6 +92,6 @@ mod tests {
             text.starts_with("smsc.toml: good: 1 listener, 0 accounts, 0 operators, 0 routes, 0 MO routes\n"),
             "{text}"
         );
-        assert!(text.contains("smsc.toml: cdr: takes effect in a later release\n"), "{text}");
+        assert!(text.contains("smsc.toml: telemetry.otlp_endpoint: takes effect in a later release\n"), "{text}");
     }
 }

@@ -55,6 +55,7 @@ const COUNT_PATIENCE: Duration = Duration::from_secs(24 * 3_600);
   smsc load --binds 4 --window 10 --rate 5000 --node-pid $(pgrep -x smsc)
   smsc load --account a:secret --account b:secret --smsc 10.0.0.1:2775 --smsc 10.0.0.2:2775 --json
   smsc load --count 100000 --receipts off
+  smsc load --smsc 10.0.0.1:2775 --receiver 10.0.0.2:2775
   smsc load --idle --binds 1000 --duration 5m")]
 pub struct Args {
     /// How many binds, spread over the addresses and accounts
@@ -81,6 +82,9 @@ pub struct Args {
     /// Connect with TLS. The certificate is NOT verified unless --ca is given
     #[arg(long)]
     tls: bool,
+    /// Read receipts by receivers that bind here, as many as --binds; those are transmitters then. May be repeated
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "idle")]
+    receiver: Vec<String>,
     /// Verify the certificate against the CA certificates in this PEM file (implies --tls)
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -111,9 +115,9 @@ pub struct Args {
     /// How long to wait, at the end, for what is outstanding
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     drain: Duration,
-    /// Also show the CPU that this process (the node, on this machine) takes per message
+    /// Also show the CPU that this process (the node, on this machine) takes per message. May be repeated: added up
     #[arg(long, value_name = "PID")]
-    node_pid: Option<u32>,
+    node_pid: Vec<u32>,
     /// Threads that drive the binds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     threads: u8,
@@ -178,28 +182,33 @@ fn load(args: &Args) -> Result<Summary, String> {
     let run = Arc::new(new_run(args));
     let mut workers = start_workers(&run, targets, usize::from(args.threads))?;
     let refused = await_binds(&mut workers);
-    let bells: Vec<Arc<Notify>> = workers.iter().flat_map(|worker| worker.bells.iter().cloned()).collect();
+    let senders: Vec<Arc<Notify>> = workers.iter().flat_map(|worker| worker.senders.iter().cloned()).collect();
+    let receivers = workers.iter().flat_map(|worker| worker.receivers.iter().cloned());
+    let bells: Vec<Arc<Notify>> = senders.iter().cloned().chain(receivers).collect();
     match refused.first() {
-        Some(error) if bells.is_empty() => return Err(error.to_string()),
+        Some(error) if senders.is_empty() => return Err(error.to_string()),
         Some(error) => complain(format_args!(
             "{} of {} binds failed, the others go on. The first: {error}",
             refused.len(),
-            args.binds
+            refused.len() + bells.len()
         )),
         None => {}
     }
     let binds = bells.len();
-    let cpu_of_node = || args.node_pid.and_then(|pid| cpu::of_process(&pid.to_string()));
-    let (own_before, node_before, start) = (cpu::of_process("self"), cpu_of_node(), Instant::now());
-    let schedule = (args.rate > 0.0).then(|| Schedule::new(start, args.rate, binds, args.window as usize));
-    let pacer = schedule.map(|schedule| start_pacer(run.clone(), schedule, bells.clone())).transpose()?;
+    let cpu_of_nodes = || {
+        let each = args.node_pid.iter().map(|pid| cpu::of_process(&pid.to_string()));
+        each.sum::<Option<Duration>>().filter(|_| !args.node_pid.is_empty())
+    };
+    let (own_before, node_before, start) = (cpu::of_process("self"), cpu_of_nodes(), Instant::now());
+    let schedule = (args.rate > 0.0).then(|| Schedule::new(start, args.rate, senders.len(), args.window as usize));
+    let pacer = schedule.map(|schedule| start_pacer(run.clone(), schedule, senders)).transpose()?;
     workers.iter_mut().for_each(|worker| worker.start(schedule));
 
     watch(&run, args, start, &bells);
     let unbound = binds - run.bound();
     enter(&run, Phase::Over, &bells);
     let since = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
-    let (own_cpu, node_cpu) = (since(cpu::of_process("self"), own_before), since(cpu_of_node(), node_before));
+    let (own_cpu, node_cpu) = (since(cpu::of_process("self"), own_before), since(cpu_of_nodes(), node_before));
     for thread in workers.into_iter().map(|worker| worker.thread).chain(pacer) {
         if thread.join().is_err() {
             return Err("a worker thread panicked; the figures would be wrong".to_owned());
@@ -223,15 +232,13 @@ fn traffic(args: &Args) -> Traffic {
 }
 
 fn new_run(args: &Args) -> Run {
-    let (kind, registered_delivery) = match args.receipts {
-        Switch::On => (BindKind::Transceiver, 1),
-        Switch::Off => (BindKind::Transmitter, 0),
-    };
+    let receipts = args.receipts == Switch::On;
+    let registered_delivery = u8::from(receipts);
     let template = |prefix: &String| {
         Template::new(args.from.address(), prefix, usize::from(args.text_length), registered_delivery)
     };
     let templates = args.to_prefix.iter().map(template).collect();
-    Run::new(kind, args.window as usize, args.response_timeout, templates, messages(args))
+    Run::new(receipts, args.window as usize, args.response_timeout, templates, messages(args))
 }
 
 /// How many messages the run has: a paced one has a number from the start, so that what it could not send is known.
@@ -255,10 +262,22 @@ fn sending_time(args: &Args) -> Duration {
     }
 }
 
-/// Where each bind goes: over the addresses in turn, and over the accounts.
+/// Where each bind goes: over the addresses in turn, and over the accounts. Those that send come first.
 fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
+    let kind = match args.receipts {
+        Switch::On if args.receiver.is_empty() => BindKind::Transceiver,
+        Switch::On | Switch::Off => BindKind::Transmitter,
+    };
+    let mut targets = targets_at(args, &args.smsc, kind)?;
+    if !args.receiver.is_empty() {
+        targets.extend(targets_at(args, &args.receiver, BindKind::Receiver)?);
+    }
+    Ok(targets)
+}
+
+fn targets_at(args: &Args, addresses: &[String], kind: BindKind) -> Result<Vec<Target>, ClientError> {
     let one = [None];
-    let addresses: Vec<Option<&str>> = args.smsc.iter().map(|address| Some(address.as_str())).collect();
+    let addresses: Vec<Option<&str>> = addresses.iter().map(|address| Some(address.as_str())).collect();
     let addresses = if addresses.is_empty() { &one[..] } else { &addresses[..] };
     let endpoints: Vec<Endpoint> =
         addresses.iter().map(|address| Endpoint::new(*address, args.tls, args.ca.clone())).collect::<Result<_, _>>()?;
@@ -269,7 +288,7 @@ fn targets(args: &Args) -> Result<Vec<Target>, ClientError> {
         .map(|bind| {
             // All addresses see all accounts, also when there are as many of the one as of the other.
             let (system_id, password) = accounts[bind / endpoints.len() % accounts.len()].clone();
-            Target { endpoint: endpoints[bind % endpoints.len()].clone(), system_id, password }
+            Target { endpoint: endpoints[bind % endpoints.len()].clone(), system_id, password, kind }
         })
         .collect())
 }

@@ -11,12 +11,12 @@ use super::value::{ByteSize, duration_positive};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cdr {
-    /// The folder of the files.
+    /// The folder of the files; made if it is not there. Two nodes may share one if their names differ.
     pub folder: PathBuf,
     /// How a record looks.
     #[serde(default)]
     pub format: CdrFormat,
-    /// A file is closed when it is so large.
+    /// A file is closed when it is so large. At a start the one that was being written is read through.
     #[serde(default = "rotate_size")]
     pub rotate_size: ByteSize,
     /// A file is closed when it is so old. Raising it delays billing.

@@ -100,6 +100,7 @@ impl Config {
             receipt_grace: store.receipt_grace,
             parked_max: store.parked_max,
             disk_free_min: store.disk_free_min.as_u64(),
+            cdr: self.cdr.is_some(),
             outboxes: accounts.chain(operators).chain([(parked(), PARKED)]).collect(),
         }
     }

@@ -19,7 +19,8 @@ pub struct Http {
     /// A file that holds the tokens of the API, one a line: `role name token`; required when the address is not
     /// loopback. Without it everybody on this machine may do everything.
     pub token_file: Option<PathBuf>,
-    /// Where HAProxy's agent check is answered.
+    /// Where HAProxy's agent check is answered, to anybody: whether new sessions are wanted, and the store's free part as
+    /// the weight. Absent: nowhere.
     pub agent_check: Option<SocketAddr>,
     /// What `token_file` holds; empty without one.
     #[serde(skip)]

@@ -24,8 +24,6 @@ impl Config {
                 keys.push(Pending { key, note: LATER });
             }
         };
-        add(self.http.agent_check.is_some(), "http.agent_check".to_owned());
-        add(self.cdr.is_some(), "cdr".to_owned());
         add(self.telemetry.otlp_endpoint.is_some(), "telemetry.otlp_endpoint".to_owned());
         keys
     }

@@ -678,9 +678,7 @@ fn keys_without_effect_are_listed_and_only_those_that_were_given() {
     assert_eq!(minimal().without_effect(), []);
     let keys: Vec<String> =
         load_toml(EVERY_KEY_TOML).expect("good").without_effect().into_iter().map(|pending| pending.key).collect();
-    for key in ["telemetry.otlp_endpoint", "cdr", "http.agent_check"] {
-        assert!(keys.iter().any(|found| found == key), "{key}: {keys:?}");
-    }
+    assert!(keys.iter().any(|found| found == "telemetry.otlp_endpoint"), "{keys:?}");
 }
 
 #[test]

@@ -96,6 +96,7 @@ impl Refusal {
             Self::NoLists => CommandStatus::ESME_RCNTSUBDL,
             Self::MultiReplace => CommandStatus::ESME_RINVSUBREP,
             Self::NoDestination => CommandStatus::ESME_RSUBMITFAIL,
+            Self::Store(AcceptRefusal::PartitionLost) => CommandStatus::ESME_RSYSERR,
             Self::QueueFull | Self::Store(_) => CommandStatus::ESME_RMSGQFUL,
             Self::SequenceInUse | Self::Draining => CommandStatus::ESME_RSYSERR,
         }
@@ -127,6 +128,8 @@ impl Refusal {
             Self::Store(AcceptRefusal::StoreFull | AcceptRefusal::OutboxFull) => "store_full",
             Self::Store(AcceptRefusal::DiskLow) => "disk_low",
             Self::Store(AcceptRefusal::JournalStalled) => "store_stalled",
+            Self::Store(AcceptRefusal::PartitionLost) => "partition_lost",
+            Self::Store(AcceptRefusal::OwnerOutOfReach) => "owner_out_of_reach",
             Self::Draining => "draining",
         }
     }

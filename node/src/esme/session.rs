@@ -34,6 +34,7 @@ use super::pending::PendingRequests;
 use super::refusal::Refusal;
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
+use crate::console::failures::{Answer, FailedAttempt};
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
@@ -273,8 +274,16 @@ impl EsmeSession {
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
             bound.metrics.receipt_delivered();
         }
-        if outcome == Outcome::Delivered {
-            self.activity.delivered();
+        match (&outcome, &self.bound) {
+            (Outcome::Delivered, _) => self.activity.delivered(),
+            (_, Some(bound)) => self.services.failures.add(FailedAttempt {
+                message_id: attempt.message_id,
+                at: self.utc,
+                towards: bound.account.name,
+                number: attempt.number,
+                answer: Answer::Status(status.name(), status.0),
+            }),
+            (_, None) => {}
         }
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }

@@ -6,12 +6,15 @@ use std::time::SystemTime;
 
 use smsc_proto::smpp::pdu::BindKind;
 
+use crate::console::tally::{Tally, Totals};
+
 /// One link's state; written by its actors.
 #[derive(Debug)]
 pub struct LinkStatus {
     kind: BindKind,
     told: Mutex<Told>,
     window_used: AtomicU32,
+    tally: Tally,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +71,8 @@ pub struct LinkSnapshot {
     pub reconnects: u64,
     /// Messages that the operator has not answered.
     pub window_used: u32,
+    /// How its attempts ended, over all of its connections.
+    pub totals: Totals,
 }
 
 impl LinkStatus {
@@ -80,7 +85,7 @@ impl LinkStatus {
             error: None,
             reconnects: 0,
         };
-        Self { kind, told: Mutex::new(told), window_used: AtomicU32::new(0) }
+        Self { kind, told: Mutex::new(told), window_used: AtomicU32::new(0), tally: Tally::default() }
     }
 
     /// It is there now.
@@ -112,11 +117,17 @@ impl LinkStatus {
         self.window_used.store(count, Ordering::Relaxed);
     }
 
+    /// Counts how its attempts end.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// How it is now.
     pub fn snapshot(&self) -> LinkSnapshot {
         let Told { state, since, address, error, reconnects } = self.told().clone();
         let window_used = self.window_used.load(Ordering::Relaxed);
-        LinkSnapshot { kind: self.kind, state, since, address, error, reconnects, window_used }
+        let totals = self.tally.totals();
+        LinkSnapshot { kind: self.kind, state, since, address, error, reconnects, window_used, totals }
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

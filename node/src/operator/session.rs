@@ -38,6 +38,7 @@ use super::submit;
 use crate::attempt::{Attempt, unsent};
 use crate::by_partition::ByPartition;
 use crate::config::MoLongMessages;
+use crate::console::failures::{Answer, FailedAttempt};
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
@@ -63,6 +64,8 @@ pub struct OperatorSession {
     utc: Timestamp,
     // When the first submit_sm left that was answered in this turn: one sample a turn is enough for the histogram.
     answered: Option<Instant>,
+    // Attempts that ended well in this turn.
+    well: u64,
     draining: bool,
     receipts: Vec<OperatorReceipt>,
     messages: ByPartition<NewMessage>,
@@ -113,6 +116,7 @@ impl OperatorSession {
             bound_at: None,
             utc: Timestamp::default(),
             answered: None,
+            well: 0,
             draining: false,
             receipts: Vec::new(),
             messages: ByPartition::default(),
@@ -144,6 +148,7 @@ impl OperatorSession {
             Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref(), true),
             Event::Unanswered { mark } => {
                 self.metrics.attempts("timeout", 1);
+                self.failed(mark, Answer::None);
                 let retry_at = self.profile.retry.next(mark.number, self.utc);
                 self.free_place_behind(mark);
                 self.settle(mark, Outcome::Unanswered { retry_at });
@@ -254,8 +259,28 @@ impl OperatorSession {
             self.throttle.slow_down(Instant::now());
         }
         self.metrics.attempts(submit::result_label(&outcome), 1);
+        match outcome {
+            Outcome::Sent { .. } | Outcome::Delivered => self.well += 1,
+            _ => self.failed(attempt, Answer::Status(status.name(), status.0)),
+        }
         let late = late || self.puller.is_of_the_past(attempt.lease);
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
+    }
+
+    /// An attempt came to nothing: whoever asks for the message is told why.
+    fn failed(&self, attempt: Attempt, answer: Answer) {
+        self.status.tally().failed(match answer {
+            Answer::Status(name, _) => name,
+            Answer::None => "no answer",
+            Answer::LinkLost => "link lost",
+        });
+        self.services.failures.add(FailedAttempt {
+            message_id: attempt.message_id,
+            at: self.utc,
+            towards: self.profile.name,
+            number: attempt.number,
+            answer,
+        });
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
@@ -270,13 +295,14 @@ impl OperatorSession {
         } else {
             tracing::warn!(event = "link.close", link = %self.profile.name, peer = %self.wire.peer, ?reason, outstanding = lost.len(), "the link is lost");
             if self.bound_at.is_some() {
-                self.status.failed(format!("the link was lost: {reason:?}"));
+                self.status.failed(format!("the link was lost: {}", why_lost(reason)));
             }
         }
         self.metrics.closed(reason);
         let was_bound = self.bound_at.is_some();
         for attempt in lost {
             let retry_at = self.profile.retry.next(attempt.number, self.utc);
+            self.failed(attempt, Answer::LinkLost);
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         if was_bound {
@@ -393,12 +419,15 @@ impl Edge for OperatorSession {
         let parts = self.parts.as_ref().and_then(HeldParts::poll_timeout);
         let deadline = [deadline, parts].into_iter().flatten().min();
         if let Some(sent) = self.answered.take() {
-            self.metrics.answered(now.saturating_duration_since(sent));
+            let took = now.saturating_duration_since(sent);
+            self.metrics.answered(took);
+            self.status.tally().took(took);
         }
         let window = self.profile.config.window;
         let room = u32::try_from(self.wire.session.window_room()).unwrap_or(u32::MAX);
         self.metrics.count(&mut self.wire.session, window.saturating_sub(room), window);
         self.status.window_used(window.saturating_sub(room));
+        self.status.tally().well(std::mem::take(&mut self.well));
         deadline
     }
 
@@ -548,6 +577,20 @@ impl Handler<HangUp> for OperatorSession {
 
     fn handle(&mut self, _: HangUp, _: &mut Context<Self>) {
         self.wire.session.handle_disconnect();
+    }
+}
+
+/// Why a link ended, for people.
+const fn why_lost(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::UnbindByPeer => "the operator said unbind",
+        CloseReason::UnbindByUs => "we said unbind",
+        CloseReason::PeerClosed => "the operator closed the connection",
+        CloseReason::SessionInit => "no bind in time",
+        CloseReason::EnquireLink => "the operator did not answer enquire_link",
+        CloseReason::Inactivity => "nothing came for too long",
+        CloseReason::BindFailures | CloseReason::BindFailed => "our bind was refused, or not answered",
+        CloseReason::Framing => "what came was no SMPP",
     }
 }
 

@@ -160,6 +160,13 @@ impl NodeState {
         }
     }
 
+    /// How much of the store is free, in per cent, if it takes so many messages; nothing when it takes none.
+    pub(super) fn room(&self, messages_max: u64) -> u64 {
+        let Some(store) = self.0.store.get().filter(|store| store.is_writable()) else { return 0 };
+        let held: u64 = store.stats().iter().map(|partition| partition.stats.held).sum();
+        100 - 100 * held.min(messages_max) / messages_max.max(1)
+    }
+
     /// Every check, for people.
     pub(super) fn report(&self) -> Value {
         let check = |probe: Probe| match probe {

@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_io_timeout::TimeoutStream;
 
+use super::agent_check::AgentCheck;
 use super::health::{NodeState, Probe};
 use crate::api::auth::Peer;
 
@@ -44,8 +45,10 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The port is taken or the address is not ours.
-    #[error("http.address {address}: cannot listen: {error}")]
+    #[error("{key} {address}: cannot listen: {error}")]
     Listen {
+        /// Which key of the configuration says so.
+        key: &'static str,
         /// Where.
         address: SocketAddr,
         /// What the system says.
@@ -65,14 +68,15 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens and serves. Called on a runtime, it also watches that this runtime moves.
+    /// Listens and serves, beside it the agent check. Called on a runtime, it also watches that this runtime moves.
     pub fn start(
         address: SocketAddr,
         metrics: PrometheusHandle,
         state: NodeState,
         more: Router,
+        agent_check: Option<AgentCheck>,
     ) -> Result<Self, HttpError> {
-        let listen = |error| HttpError::Listen { address, error };
+        let listen = |error| HttpError::Listen { key: "http.address", address, error };
         let listener = TcpListener::bind(address).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
@@ -82,6 +86,9 @@ impl HttpServer {
         let (end, ended) = mpsc::channel();
         let serve = move || {
             let routes = routes(metrics.clone(), state).merge(more);
+            if let Some(agent_check) = agent_check {
+                runtime.spawn(agent_check.serve());
+            }
             runtime.block_on(serve(listener, metrics, routes, stopped));
             // Whoever waits has given up if this cannot be sent.
             let _ = end.send(());
@@ -222,7 +229,7 @@ mod tests {
         let recorder = metrics::install(1_000);
         let state = NodeState::default();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = HttpServer::start(anywhere, recorder, state.clone(), Router::new()).expect("a free port");
+        let server = HttpServer::start(anywhere, recorder, state.clone(), Router::new(), None).expect("a free port");
         (server, state)
     }
 
@@ -272,7 +279,7 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_an_error_that_names_it() {
         let (server, state) = start();
-        let second = HttpServer::start(server.address(), metrics::install(1_000), state, Router::new());
+        let second = HttpServer::start(server.address(), metrics::install(1_000), state, Router::new(), None);
         let error = second.err().expect("the port is taken");
         assert!(error.to_string().starts_with(&format!("http.address {}: cannot listen", server.address())), "{error}");
         server.stop();

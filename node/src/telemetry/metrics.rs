@@ -78,6 +78,13 @@ const DECLARED: &[(&str, Kind, &str)] = &[
     ("smsc_link_sessions", Kind::Gauge, "Bound sessions to the operator."),
     ("smsc_link_reconnects_total", Kind::Counter, "Attempts to connect to the operator anew."),
     ("smsc_window_used", Kind::Gauge, "Messages that the operator has not answered."),
+    ("smsc_cdr_records_total", Kind::Counter, "Call detail records written, those that were written again included."),
+    (
+        "smsc_cdr_errors_total",
+        Kind::Counter,
+        "Attempts to write call detail records that failed: they are kept and written later.",
+    ),
+    ("smsc_cdr_files_total", Kind::Counter, "Files of call detail records that were closed."),
     ("smsc_window_size", Kind::Gauge, "Messages that may be unanswered, over all bound sessions."),
 ];
 

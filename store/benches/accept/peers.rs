@@ -325,6 +325,7 @@ pub(crate) fn options(folder: &Path, journal: JournalKind) -> StoreOptions {
         receipt_grace: Duration::from_secs(3_600),
         parked_max: Duration::from_secs(864_000),
         disk_free_min: 1 << 30,
+        cdr: false,
         outboxes: Vec::new(),
     }
 }

@@ -32,6 +32,12 @@ impl<'w> Out<'w> {
         self.record.events().push(octet);
     }
 
+    /// The number of an event that releases before that version do not know.
+    pub(super) fn octet_of_version(&mut self, version: u8, octet: u8) {
+        self.record.is_of_version(version);
+        self.octet(octet);
+    }
+
     pub(super) fn raw(&mut self, octets: &[u8]) {
         self.record.events().extend_from_slice(octets);
     }
@@ -60,6 +66,13 @@ impl<'w> Out<'w> {
 
     pub(super) fn time(&mut self, time: Timestamp) {
         self.distance(time.as_millis(), self.record.base().time);
+    }
+
+    pub(super) fn time_or_none(&mut self, time: Option<Timestamp>) {
+        self.octet(u8::from(time.is_some()));
+        if let Some(time) = time {
+            self.time(time);
+        }
     }
 
     pub(super) fn octets(&mut self, octets: &[u8]) {

@@ -98,6 +98,22 @@ impl<'n, 'a> EventReader<'n, 'a> {
                 receipt_expires: self.time()?,
                 parked: self.number()?.checked_sub(1),
             },
+            FINAL_OWED => Event::FinalOwed {
+                slot: self.slot()?,
+                state: self.state()?,
+                error: self.array()?,
+                done: self.time()?,
+                at: self.time()?,
+                attempts: self.attempts()?,
+                receipt_expires: self.time_or_none()?,
+                parked: self.number()?.checked_sub(1),
+            },
+            RECEIPT_ENDS => Event::ReceiptEnds { slot: self.slot()?, given_up: self.time_or_none()? },
+            CDR_WRITTEN => {
+                let slot = self.slot()?;
+                let kind = CdrKind::from_octet(self.octet()?);
+                Event::CdrWritten { slot, kind: kind.ok_or_else(|| self.damaged("no kind of CDR has this number"))? }
+            }
             RETAINED | RETAINED_1 => Event::Retained {
                 slot: self.slot()?,
                 summary: self.summary(Form::of(kind == RETAINED_1))?,
@@ -127,9 +143,11 @@ impl<'n, 'a> EventReader<'n, 'a> {
                     TextOctets { octets: self.octets()?, payload }
                 },
             },
-            KEEP | KEEP_1 => {
+            KEEP | KEEP_1 | KEEP_OWED => {
                 let form = Form::of(kind == KEEP_1);
-                let (slot, entry, flags) = (self.slot()?, self.entry(form)?, self.octet()?);
+                let (slot, entry) = (self.slot()?, self.entry(form)?);
+                let owed = if kind == KEEP_OWED { self.owed(entry.marks)? } else { Owed::default() };
+                let flags = self.octet()?;
                 let progress = Progress {
                     enroute: flags & 1 != 0,
                     taken: flags & 2 != 0,
@@ -139,6 +157,7 @@ impl<'n, 'a> EventReader<'n, 'a> {
                     attempts: self.attempts()?,
                     unanswered: self.octet()?,
                     ids: self.ids()?,
+                    owed,
                 };
                 Event::Keep { slot, entry, progress, body: self.body()? }
             }
@@ -211,6 +230,24 @@ impl<'n, 'a> EventReader<'n, 'a> {
 
     fn time(&mut self) -> Result<Timestamp, StoreError> {
         self.distance(self.base.time).map(Timestamp::from_millis)
+    }
+
+    fn time_or_none(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        match self.octet()? {
+            0 => Ok(None),
+            1 => self.time().map(Some),
+            _ => Err(self.damaged("a time is there or it is not")),
+        }
+    }
+
+    fn owed(&mut self, marks: Marks) -> Result<Owed, StoreError> {
+        let owed = Owed { only: self.octet()? != 0, last: self.time_or_none()?, receipt: self.time_or_none()? };
+        let is_marked = |kind, since: Option<Timestamp>| marks.owes(kind) == since.is_some();
+        if is_marked(CdrKind::Final, owed.last) && is_marked(CdrKind::Receipt, owed.receipt) && marks.owes_any() {
+            Ok(owed)
+        } else {
+            Err(self.damaged("the marks of a delivery owe another CDR"))
+        }
     }
 
     fn attempts(&mut self) -> Result<u16, StoreError> {

@@ -42,7 +42,11 @@ fn every_kind() -> Vec<Event<'static>> {
         attempts: 3,
         unanswered: 2,
         ids: ids(),
+        owed: Owed::default(),
     };
+    let owing = Entry { marks: Marks::new(true).with_owed(CdrKind::Final), ..entry() };
+    let owed = Owed { only: true, last: Some(NOW), receipt: None };
+    let progress_owed = Progress { enroute: false, taken: false, owed, ..progress.clone() };
     let summary = Summary {
         tick: 401,
         accepted: NOW,
@@ -97,6 +101,20 @@ fn every_kind() -> Vec<Event<'static>> {
             receipts: ReceiptRequest(0x12),
             text: TextOctets { octets: b"a new text", payload: true },
         },
+        Event::FinalOwed {
+            slot: 4,
+            state: MessageState::Delivered,
+            error: *b"000",
+            done: NOW,
+            at: NOW,
+            attempts: 2,
+            receipt_expires: Some(NOW),
+            parked: Some(3),
+        },
+        Event::ReceiptEnds { slot: 4, given_up: Some(NOW) },
+        Event::ReceiptEnds { slot: 4, given_up: None },
+        Event::CdrWritten { slot: 4, kind: CdrKind::Receipt },
+        Event::Keep { slot: 4, entry: owing, progress: progress_owed, body: BodyOctets::Here(4, b"text") },
     ]
 }
 

@@ -42,6 +42,7 @@ pub(super) enum Answer {
     Cancelled(Recipient<Cancelled>, Cancelled),
     Replaced(Recipient<Replaced>, Replaced),
     Searched(Recipient<SearchStep>, SearchStep),
+    Cdrs(Recipient<CdrsTaken>, CdrsTaken),
 }
 
 impl Answer {
@@ -59,11 +60,46 @@ impl Answer {
             Self::Cancelled(to, answer) => to.do_send(answer),
             Self::Replaced(to, answer) => to.do_send(answer),
             Self::Searched(to, answer) => to.do_send(answer),
+            Self::Cdrs(to, answer) => to.do_send(answer),
         }
     }
 }
 
 impl Batch {
+    /// Answers for a batch that was applied and whose fate is not known: the partition is another node's.
+    pub(crate) fn abandon(self) {
+        for answer in self.answers {
+            match answer {
+                Answer::Accepted(to, Accepted { items }) => {
+                    let lost =
+                        |(tag, result): (u32, Result<_, _>)| (tag, result.and(Err(AcceptRefusal::PartitionLost)));
+                    to.do_send(Accepted { items: items.into_iter().map(lost).collect() });
+                }
+                Answer::Receipts(to, ReceiptsRecorded { items }) => {
+                    let items = items.into_iter().map(|(tag, _)| (tag, false)).collect();
+                    to.do_send(ReceiptsRecorded { items });
+                }
+                Answer::Strays(to, strays) => to.do_send(StrayReceipts { why: Stray::OutOfReach, ..strays }),
+                Answer::Found(to, Found { tag, .. }) => {
+                    to.do_send(Found { tag, deliveries: Vec::new(), reached: false });
+                }
+                Answer::Cancelled(to, Cancelled { tag, .. }) => {
+                    to.do_send(Cancelled { tag, count: 0, more: false, reached: false });
+                }
+                Answer::Replaced(to, Replaced { tag, .. }) => {
+                    to.do_send(Replaced { tag, result: Err(NotReplaced::OutOfReach) });
+                }
+                Answer::Searched(to, SearchStep { tag, partition, .. }) => {
+                    to.do_send(SearchStep { tag, partition, deliveries: Vec::new(), next: None });
+                }
+                // See `abandoned`.
+                Answer::Leased(..) | Answer::Settled(..) | Answer::SeekParked(..) | Answer::Rerouted(..) => {}
+                // Its new owner offers them again.
+                Answer::Cdrs(..) => {}
+            }
+        }
+    }
+
     /// Whether there is nothing to append and nobody to answer.
     pub fn is_empty(&self) -> bool {
         self.writer.is_empty() && self.end == 0 && self.answers.is_empty() && self.staged.is_empty()

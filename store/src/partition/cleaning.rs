@@ -78,6 +78,9 @@ impl Partition {
                 | Event::Again { .. }
                 | Event::Unresolved { .. }
                 | Event::Final { .. }
+                | Event::FinalOwed { .. }
+                | Event::ReceiptEnds { .. }
+                | Event::CdrWritten { .. }
                 | Event::ParkedEnds { .. }
                 | Event::Rerouted { .. }
                 | Event::Replaced { .. } => {}
@@ -150,6 +153,7 @@ impl Partition {
                 attempts: delivery.attempts,
                 unanswered: delivery.unanswered,
                 ids: self.ids_of(slot, delivery),
+                owed: self.owed.of(slot, delivery),
             };
             let event = |body| Event::Keep { slot, entry, progress, body };
             match (delivery.body.clone(), in_record) {

@@ -10,7 +10,7 @@ use smsc_proto::timestamp::Timestamp;
 use crate::fingerprint::Fingerprint;
 use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Stage};
-use crate::messages::ReceiptRequest;
+use crate::messages::{CdrKind, ReceiptRequest};
 use crate::outbox::OutboxIndex;
 
 /// One delivery: what a slot holds. Millions of them wait, so it is kept small.
@@ -63,6 +63,10 @@ impl Marks {
     const ALIASED: u8 = 1;
     /// An intermediate notification about it was made.
     const NOTIFIED: u8 = 2;
+    /// The call detail record of its final state is not written yet.
+    const OWES_FINAL: u8 = 4;
+    /// Nor is that of its receipt, which was given up.
+    const OWES_RECEIPT: u8 = 8;
     /// Its body is being read back. The journal does not keep this one.
     const ASKED: u8 = 0x80;
 
@@ -93,6 +97,33 @@ impl Marks {
     /// As the journal keeps them.
     pub(crate) const fn kept(self) -> u8 {
         self.0 & !Self::ASKED
+    }
+
+    const fn owing(kind: CdrKind) -> u8 {
+        match kind {
+            CdrKind::Final => Self::OWES_FINAL,
+            CdrKind::Receipt => Self::OWES_RECEIPT,
+        }
+    }
+
+    /// Whether that call detail record is still to be written.
+    pub(crate) const fn owes(self, kind: CdrKind) -> bool {
+        self.0 & Self::owing(kind) != 0
+    }
+
+    /// Whether any is.
+    pub(crate) const fn owes_any(self) -> bool {
+        self.0 & (Self::OWES_FINAL | Self::OWES_RECEIPT) != 0
+    }
+
+    #[must_use]
+    pub(crate) const fn with_owed(self, kind: CdrKind) -> Self {
+        Self(self.0 | Self::owing(kind))
+    }
+
+    #[must_use]
+    pub(crate) const fn without_owed(self, kind: CdrKind) -> Self {
+        Self(self.0 & !Self::owing(kind))
     }
 
     #[must_use]

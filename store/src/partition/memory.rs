@@ -7,6 +7,7 @@
 //! what rests                                 may fill
 //! not due yet (scheduled, retry)             1/4
 //! with the operator, for its receipt         1/2
+//! final, its CDR not written yet             1/2
 //! due                                        3/4
 //! due, in a short outbox                     7/8
 //! read back, since it leaves next            all
@@ -46,7 +47,7 @@ impl Memory {
     pub(super) fn keeps(self, delivery: &Delivery, outboxes: &Outboxes) -> bool {
         let eighths = match delivery.stage {
             Stage::Scheduled | Stage::Retry => 2,
-            Stage::Enroute => 4,
+            Stage::Enroute | Stage::Owed => 4,
             Stage::Ready if outboxes.get(delivery.place()).count(Stage::Ready) < SHORT => 7,
             Stage::Ready => 6,
             Stage::Staged | Stage::Leased | Stage::Retained | Stage::Gone => return true,

@@ -24,6 +24,7 @@ mod ledger;
 mod memory;
 mod notice;
 mod outcome;
+mod owed;
 mod peers;
 mod pull;
 mod read_back;
@@ -64,6 +65,7 @@ use delivery::{Body, Delivery};
 pub use ledger::CleaningRules;
 use ledger::Ledger;
 use memory::Memory;
+use owed::OwedCdrs;
 use peers::Peers;
 use pull::Leases;
 pub use read_back::READS_MAX;
@@ -96,6 +98,7 @@ pub enum Command {
     Replace(Replace),
     Search(Search),
     SetRules(SetRules),
+    TakeCdrs(TakeCdrs),
 }
 
 /// Receipts that match nothing and are kept, at most: some 100 MB. Beyond it operators are told to try again.
@@ -131,6 +134,7 @@ pub struct Partition {
     elsewhere: Option<Recipient<SeekParked>>,
     /// Retained deliveries, oldest first, and since when.
     retained: Fifo<(u64, Timestamp)>,
+    owed: OwedCdrs,
     ledger: Ledger,
     cleaning: CleaningRules,
     next_record: RecordNumber,
@@ -191,6 +195,7 @@ impl Partition {
             next_parked: 1,
             elsewhere: None,
             retained: Fifo::default(),
+            owed: OwedCdrs::new(options.cdr),
             ledger: Ledger::default(),
             cleaning: CleaningRules::default(),
             next_record: 1,
@@ -260,6 +265,7 @@ impl Partition {
             Command::Replace(replace) => self.replace(now, replace, batch),
             Command::Search(search) => self.search(search, batch),
             Command::SetRules(SetRules { outbox, rules }) => self.outboxes.set_rules(outbox, rules),
+            Command::TakeCdrs(take) => self.take_cdrs(now, take, batch),
         }
     }
 
@@ -449,7 +455,7 @@ fn end_of(delivery: &Delivery, limits: &Limits, synthetic_from: Timestamp) -> Op
         Stage::Staged | Stage::Scheduled | Stage::Retry | Stage::Ready => Some(delivery.expires),
         Stage::Enroute => Some(delivery.expires.plus(limits.receipt_grace).max(synthetic_from)),
         // A leased message does not expire: its outcome decides.
-        Stage::Leased | Stage::Retained | Stage::Gone => None,
+        Stage::Leased | Stage::Retained | Stage::Owed | Stage::Gone => None,
     }
 }
 

@@ -76,7 +76,7 @@ impl Partition {
                 } else {
                     self.counters.receipts_refused += 1;
                 }
-                self.retain(now, slot, None, batch);
+                self.receipt_ends(now, slot, None, batch);
             }
             Step::Again { due, unanswered } => {
                 self.count_attempt(slot, unanswered);
@@ -274,8 +274,12 @@ impl Partition {
         let wanted = matches!(origin.outbox, Outbox::Account(_)) && delivery.receipts.wants(state);
         let receipt_expires = now.plus(origin.rules.receipt_lifetime);
         let attempts = delivery.attempts;
+        let owes = self.owed.is_on() && !delivery.is_notice();
         self.unqueue(slot);
         self.moved_from.remove(&slot);
+        if owes {
+            return self.finalise_owing(now, slot, verdict, wanted.then_some(receipt_expires), batch);
+        }
         if !wanted {
             self.change(slot, |delivery| (delivery.state, delivery.error, delivery.done) = (state, error, done));
             return self.retain(now, slot, parked, batch);
@@ -346,10 +350,15 @@ impl Partition {
 
     /// From now on only its summary is kept, which stands in this record.
     pub(super) fn become_retained(&mut self, slot: u64, since: Timestamp, record: RecordNumber, worth: u32) {
-        let Some(peer) = self.slab.get(slot).map(|delivery| delivery.peer) else { return };
+        let Some((peer, owes)) = self.slab.get(slot).map(|delivery| (delivery.peer, delivery.marks.owes_any())) else {
+            return;
+        };
         self.rebase(slot, record, worth);
         self.peers.release(peer);
         self.replacements.take(slot);
+        if owes {
+            self.owe_nothing(slot);
+        }
         self.change(slot, |delivery| {
             delivery.stage = Stage::Retained;
             delivery.body = Body::None;
@@ -371,12 +380,16 @@ impl Partition {
     /// Removes every trace of a delivery. Needs no event: a replay comes to the same by time and number.
     pub(super) fn forget(&mut self, slot: u64) {
         let Some(delivery) = self.slab.get(slot) else { return };
+        let owes = delivery.marks.owes_any();
         for (operator, id) in self.ids_of(slot, delivery) {
             self.correlations.remove(key_of(operator, &id), slot);
         }
         self.aliases.remove(&slot);
         self.moved_from.remove(&slot);
         self.replacements.take(slot);
+        if owes {
+            self.owe_nothing(slot);
+        }
         self.forget_alias(slot);
         if let Some(delivery) = self.slab.remove(slot) {
             self.outboxes.leave(&delivery);

@@ -203,6 +203,11 @@ impl Partition {
         Asked::Fine
     }
 
+    /// A call detail record needs a body; false: not now, too much is under way.
+    pub(super) fn ask_for_owed(&mut self, slot: u64) -> bool {
+        self.ask_for(slot) == Asked::Fine
+    }
+
     /// The cleaner needs a body that goes over several records, of which it has only one.
     pub(super) fn read_for_cleaner(&mut self, slot: u64) {
         let Some(delivery) = self.slab.get_mut(slot) else { return };

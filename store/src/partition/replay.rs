@@ -15,6 +15,7 @@ use crate::messages::{Origin, Outbox, ReceiptRequest};
 use crate::name::Name;
 use crate::record::{OVERHEAD, RecordView};
 
+const OWES_EARLY: &str = "what is not final owes no call detail record";
 const NO_RECEIPTS: &str = "a receipt would be due to an operator";
 
 /// What is known only while the journal is read.
@@ -97,6 +98,7 @@ impl Partition {
         // Operators have kept receipts for us while we were away: nothing is written in their stead at once.
         self.synthetic_from = now.plus(self.limits.receipt_grace.min(START_GRACE_MAX));
         self.sort_retained();
+        self.owed.sort();
         for chunk in self.slab.chunks() {
             let slots: Vec<(u64, Stage)> = self.slab.chunk(chunk).map(|(slot, d)| (slot, d.stage)).collect();
             for (slot, stage) in slots {
@@ -145,6 +147,9 @@ impl Partition {
             Event::Accepted { slot, entry, body } => {
                 if self.slab.get(slot).is_some() {
                     return Err("a delivery was accepted twice");
+                }
+                if entry.marks.owes_any() {
+                    return Err(OWES_EARLY);
                 }
                 let body = self.replayed_body(slot, body)?;
                 self.insert(slot, &entry, body, record, octets);
@@ -203,6 +208,32 @@ impl Partition {
                     });
                 }
             }
+            Event::FinalOwed { slot, state, error, done, at, attempts, receipt_expires, parked } => {
+                self.parked_ends(parked);
+                if !state.is_final() {
+                    return Err("a final state is not final");
+                }
+                let is_mo =
+                    self.slab.get(slot).is_some_and(|delivery| matches!(self.origin_of(delivery), Origin::Operator(_)));
+                if is_mo && receipt_expires.is_some() {
+                    return Err(NO_RECEIPTS);
+                }
+                if self.goes_on(slot, octets, false) {
+                    self.combine_parts(slot, state);
+                    self.become_final_owing(slot, (state, error, done), at, receipt_expires);
+                    self.change(slot, |delivery| delivery.attempts = attempts);
+                }
+            }
+            Event::ReceiptEnds { slot, given_up } => {
+                if self.may_owe(slot) && self.goes_on(slot, octets, true) {
+                    self.become_owed(slot, given_up);
+                }
+            }
+            Event::CdrWritten { slot, kind } => {
+                if self.may_owe(slot) && self.goes_on(slot, octets, true) {
+                    self.owe_no_more(slot, kind);
+                }
+            }
             Event::Retained { slot, summary, parked } => {
                 self.parked_ends(parked);
                 if !summary.state.is_final() {
@@ -231,11 +262,14 @@ impl Partition {
                 }
             }
             Event::Keep { slot, entry, progress, body } => {
-                if progress.state.is_final() && matches!(entry.origin, Origin::Operator(_)) {
+                if progress.state.is_final() && matches!(entry.origin, Origin::Operator(_)) && !progress.owed.only {
                     return Err(NO_RECEIPTS);
                 }
                 if progress.state.is_final() && progress.enroute {
                     return Err("what is final waits for no receipt");
+                }
+                if !progress.state.is_final() && entry.marks.owes_any() {
+                    return Err(OWES_EARLY);
                 }
                 let body = self.replayed_body(slot, body)?;
                 self.forget(slot);
@@ -303,7 +337,7 @@ impl Partition {
     }
 
     fn apply_progress(&mut self, slot: u64, progress: Progress) {
-        let Progress { enroute, taken, state, error, done, attempts, unanswered, ids } = progress;
+        let Progress { enroute, taken, state, error, done, attempts, unanswered, ids, owed } = progress;
         self.change(slot, |delivery| {
             (delivery.state, delivery.error, delivery.done) = (state, error, done);
             (delivery.attempts, delivery.unanswered) = (attempts, unanswered);
@@ -311,8 +345,12 @@ impl Partition {
             if enroute || taken {
                 delivery.stage = Stage::Enroute;
             }
+            if owed.only {
+                delivery.stage = Stage::Owed;
+            }
         });
         self.remember_ids(slot, ids);
+        self.owe_again(slot, owed);
     }
 
     fn apply_retained(&mut self, slot: u64, summary: Summary, record: RecordNumber) {

@@ -74,7 +74,7 @@ impl Partition {
                 Stage::Ready => DeliveryPlace::Ready,
                 Stage::Leased => DeliveryPlace::Leased,
                 Stage::Enroute => DeliveryPlace::Enroute,
-                Stage::Retained | Stage::Gone => DeliveryPlace::Done,
+                Stage::Retained | Stage::Owed | Stage::Gone => DeliveryPlace::Done,
             },
             priority: delivery.priority,
             unanswered: u32::from(delivery.unanswered),

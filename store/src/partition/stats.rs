@@ -50,6 +50,10 @@ pub struct Counters {
     pub read_back: u64,
     /// Events of a replay whose base had been cleaned away.
     pub replay_ignored: u64,
+    /// Call detail records that are written.
+    pub cdrs_written: u64,
+    /// Call detail records that nobody wrote for `store.retention`, since the CDR is off.
+    pub cdrs_dropped: u64,
     /// Batches of a replay that a crash had cut off.
     pub replay_torn: u64,
 }
@@ -90,6 +94,10 @@ pub struct PartitionStats {
     pub parked: u64,
     /// Final deliveries that can be asked for.
     pub retained: u64,
+    /// Call detail records that are not written yet.
+    pub cdrs_owed: u64,
+    /// Since when the oldest of those is that nobody has taken.
+    pub cdrs_owed_since: Option<Timestamp>,
     /// Octets of memory that bodies take.
     pub body_octets: u64,
     /// Deliveries whose bodies are only in the journal.
@@ -124,6 +132,8 @@ impl Partition {
             enroute: self.outboxes.totals[Stage::Enroute as usize],
             parked: self.parked.len() as u64,
             retained: self.retained.len() as u64,
+            cdrs_owed: self.owed.len(),
+            cdrs_owed_since: self.owed.oldest(),
             body_octets: self.outboxes.body_octets,
             spilled: self.outboxes.spilled,
             journal_records: self.ledger.len() as u64,

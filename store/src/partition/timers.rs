@@ -25,6 +25,7 @@ impl Partition {
             self.end_in_chunk(now, chunk, batch);
         }
         self.try_due_parked(now, PARKED_MAX, batch);
+        self.drop_old_cdrs(now, FORGET_MAX, batch);
         for _ in 0..FORGET_MAX {
             let Some((slot, since)) = self.retained.front() else { break };
             if since.plus(self.limits.retention) > now {
@@ -40,7 +41,8 @@ impl Partition {
         let due = self.not_due.first().map(|(due, _)| *due);
         let forget = self.retained.front().map(|(_, since)| since.plus(self.limits.retention));
         let resume = self.has_reroutes_to_resume().then_some(self.latest);
-        [due, self.slab.next_wake(), self.parked.next_due(), forget, resume].into_iter().flatten().min()
+        let drop_cdrs = self.next_cdr_to_drop();
+        [due, self.slab.next_wake(), self.parked.next_due(), forget, resume, drop_cdrs].into_iter().flatten().min()
     }
 
     fn become_due(&mut self, now: Timestamp) {
@@ -80,7 +82,7 @@ impl Partition {
             self.counters.receipts_expired += 1;
             let account = delivery.origin;
             self.outboxes.get_mut(account).receipts_expired += 1;
-            return self.retain(now, slot, None, batch);
+            return self.receipt_ends(now, slot, Some(now), batch);
         }
         if delivery.stage == Stage::Enroute {
             self.counters.synthetic_receipts += 1;

@@ -144,6 +144,8 @@ impl<R> Search<R> {
         let Some(sought) = self.sought.remove(&tag) else { return };
         steps.push(match sought.asker {
             Asker::Link { reply, tag } => Step::Answer { reply, tag, kept },
+            // It stays parked, and is looked for again.
+            Asker::Parked { .. } if !kept => return,
             Asker::Parked { partition, number, .. } => {
                 Step::End { partition, end: EndParked { number, end: ParkedEnd::Found } }
             }

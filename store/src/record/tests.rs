@@ -78,7 +78,22 @@ fn a_record_under_another_number_is_refused() {
 #[test]
 fn a_newer_version_is_told_from_damage() {
     let newer = resealed(&batch(&[b"an event"])[0], |content| content[0] = VERSION + 1);
-    assert!(matches!(RecordView::read(9, &newer), Err(StoreError::NewerFormat { found: 3, known: 2 })));
+    assert!(matches!(RecordView::read(9, &newer), Err(StoreError::NewerFormat { found: 4, known: 3 })));
+}
+
+#[test]
+fn a_record_says_the_version_of_its_youngest_event() {
+    let mut writer = RecordWriter::default();
+    writer.begin(9);
+    for version in [VERSION, VERSION_LEAST] {
+        // Each fills a record.
+        writer.reserve(&[], ROOM, MARKS, NOW);
+        writer.begin_event();
+        writer.is_of_version(version);
+        writer.events().push(1);
+    }
+    let records = writer.finish(MARKS).0;
+    assert_eq!(records.iter().map(|record| record[0]).collect::<Vec<_>>(), [VERSION, VERSION_LEAST]);
 }
 
 #[test]

@@ -129,6 +129,7 @@ fn options() -> StoreOptions {
         receipt_grace: Duration::from_secs(3_600),
         parked_max: Duration::from_secs(10 * 86_400),
         disk_free_min: 0,
+        cdr: false,
         outboxes: Vec::new(),
     }
 }

@@ -55,6 +55,11 @@ impl Bench {
         self.loaded(start_load(node, arguments))
     }
 
+    /// Runs `smsc load` with these arguments alone until it ends, as [`load`](Self::load) does.
+    pub(crate) fn load_with(&mut self, arguments: &str) -> Result<Loaded, String> {
+        self.loaded(start_load_with(arguments))
+    }
+
     /// Waits for a run of `smsc load` that was started before.
     pub(crate) fn loaded(&mut self, load: Running) -> Result<Loaded, String> {
         let ended = load.expect_end_within(RUN_PATIENCE);
@@ -71,8 +76,12 @@ impl Bench {
 
 /// Starts `smsc load` against a node, with these arguments too.
 pub(crate) fn start_load(node: &Node, arguments: &str) -> Running {
-    let (address, pid) = (node.address().to_string(), node.process().id().to_string());
-    let usual = ["load", "--json", "--smsc", &address, "--node-pid", &pid, "--password", PASSWORD];
+    let (address, pid) = (node.address(), node.process().id());
+    start_load_with(&format!("--smsc {address} --node-pid {pid} {arguments}"))
+}
+
+fn start_load_with(arguments: &str) -> Running {
+    let usual = ["load", "--json", "--password", PASSWORD];
     start(usual.into_iter().chain(arguments.split_whitespace()))
 }
 

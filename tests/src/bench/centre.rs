@@ -11,16 +11,26 @@ use crate::process;
 
 /// The operator's name.
 const OPERATOR: &str = "op-a";
+/// No queue is the first to be full.
+const WAITING: &str = "waiting_max = 100000000\n";
 
 /// What all nodes here have in common: every number goes to one operator at that port, over so many links of window 100.
 pub(crate) fn configuration(operator: &Port, links: u32) -> Configuration {
-    let waiting = "waiting_max = 100000000\n";
+    with_operator(without_operator(), &operator.address().to_string(), links)
+}
+
+/// The same but for the operator.
+pub(crate) fn without_operator() -> Configuration {
     Configuration::new()
         .section("telemetry", "log_level = \"warn\"")
         .section("store", "messages_max = 100000000")
-        .account_with("demo", &format!("binds_max = 60000\nwindow_max = 100\ndeliver_window = 100\n{waiting}"))
-        .operator_at(OPERATOR, &operator.address().to_string(), &format!("links = {links}\nwindow = 100\n{waiting}"))
+        .account_with("demo", &format!("binds_max = 60000\nwindow_max = 100\ndeliver_window = 100\n{WAITING}"))
         .route("", OPERATOR)
+}
+
+/// With the operator at that address.
+pub(crate) fn with_operator(configuration: Configuration, address: &str, links: u32) -> Configuration {
+    configuration.operator_at(OPERATOR, address, &format!("links = {links}\nwindow = 100\n{WAITING}"))
 }
 
 /// A simulated operator that returns receipts at once.

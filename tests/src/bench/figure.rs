@@ -91,8 +91,8 @@ pub(crate) struct Figure {
     pub(crate) unit: Unit,
     /// Which side is good.
     pub(crate) side: Side,
-    /// What is to be reached.
-    pub(crate) reach: f64,
+    /// What is to be reached; `None`: it is told, and not judged.
+    pub(crate) reach: Option<f64>,
     /// What is aimed at, where that is more.
     pub(crate) aim: Option<f64>,
     /// What was found.
@@ -108,19 +108,24 @@ pub(crate) enum Verdict {
     Reached,
     /// It is not, by that share of the bound.
     Short(f64),
-    /// It is measured elsewhere.
+    /// It is measured elsewhere, or only told.
     Open,
 }
 
 impl Figure {
     /// One that is to be at least so large; `aim` as well where it is given.
     pub(crate) fn at_least(name: &'static str, unit: Unit, reach: f64, aim: Option<f64>, value: f64) -> Self {
-        Self { name, unit, side: Side::AtLeast, reach, aim, measured: Measured::Value(value) }
+        Self { name, unit, side: Side::AtLeast, reach: Some(reach), aim, measured: Measured::Value(value) }
     }
 
     /// One that is to be at most so large.
     pub(crate) fn at_most(name: &'static str, unit: Unit, reach: f64, aim: Option<f64>, value: f64) -> Self {
-        Self { name, unit, side: Side::AtMost, reach, aim, measured: Measured::Value(value) }
+        Self { name, unit, side: Side::AtMost, reach: Some(reach), aim, measured: Measured::Value(value) }
+    }
+
+    /// One that others are to be compared with.
+    pub(crate) fn told(name: &'static str, unit: Unit, value: f64) -> Self {
+        Self { name, unit, side: Side::AtMost, reach: None, aim: None, measured: Measured::Value(value) }
     }
 
     /// Whether there is something to show.
@@ -133,15 +138,16 @@ impl Figure {
 
     /// What it comes to.
     pub(crate) fn verdict(&self) -> Verdict {
-        let Measured::Value(value) = self.measured else { return Verdict::Open };
+        let (Measured::Value(value), Some(reach)) = (&self.measured, self.reach) else { return Verdict::Open };
+        let value = *value;
         let holds = |bound: f64| match self.side {
             Side::AtLeast => value >= bound,
             Side::AtMost => value <= bound,
         };
         match self.aim {
             Some(aim) if holds(aim) => Verdict::Aim,
-            _ if holds(self.reach) => Verdict::Reached,
-            _ => Verdict::Short((value - self.reach).abs() / self.reach),
+            _ if holds(reach) => Verdict::Reached,
+            _ => Verdict::Short((value - reach).abs() / reach),
         }
     }
 
@@ -221,6 +227,12 @@ mod tests {
         let time = |value| Figure::at_most("time", Unit::Seconds, 10.0, None, value).verdict();
         assert_eq!([time(10.0), time(15.0)], [Verdict::Reached, Verdict::Short(0.5)]);
         assert_eq!(time(15.0).text(), "short by 50 %");
+    }
+
+    #[test]
+    fn what_is_only_told_is_not_judged() {
+        let figure = Figure::told("time", Unit::Milliseconds, 1.0);
+        assert_eq!((figure.verdict().text().as_str(), figure.shown().as_str()), ("-", "1 ms"));
     }
 
     #[test]

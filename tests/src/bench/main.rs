@@ -5,7 +5,7 @@
 //! | `rows` | the rows, a file each: who stands where, what is measured |
 //! | `figure` | a figure: what to reach, the aim, what was measured, the verdict |
 //! | `bench` | what all rows use: short or full, and the runs of `smsc load` |
-//! | `centre` | the node of a row and the operator behind it |
+//! | `centre` | the node of a row and the operator behind it; `trio`: three nodes |
 //! | `loaded` | what `smsc load --json` says |
 //! | `process` | what the operating system knows of a process |
 //! | `machine` | where it is measured: processor, kernel, disk, commit |
@@ -26,17 +26,21 @@ mod machine;
 mod process;
 mod report;
 mod rows;
+mod trio;
 
 use self::bench::{Bench, Size};
 use self::machine::Machine;
 use self::report::{Report, RowReport};
-use self::rows::{ROWS, Row};
+use self::rows::{LONG_ROWS, ROWS, Row};
 
 /// Measures what the message centre is to reach, row by row, and prints a table.
 ///
 /// Exit 0 when every row ran and nothing was lost, whatever the figures are: how fast it is here is for people to judge.
 #[derive(Debug, Parser)]
-#[command(name = "tests/bench", after_help = "Rows are chosen by name or number; without any, all of them run.")]
+#[command(
+    name = "tests/bench",
+    after_help = "Rows are chosen by name or number; without any, all but the long ones run."
+)]
 struct Args {
     /// The rows to run
     #[arg(value_name = "ROW")]
@@ -61,10 +65,10 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     if args.list {
-        ROWS.iter().zip(1..).for_each(|(row, number)| println!("{number:>2}  {:<10} {}", row.name, row.what));
+        all_rows().zip(1..).for_each(|(row, number)| println!("{number:>2}  {:<10} {}", row.name, row.what));
         return ExitCode::SUCCESS;
     }
-    let rows = match chosen(&args.rows) {
+    let rows = match chosen(&args.rows, args.short) {
         Ok(rows) => rows,
         Err(unknown) => {
             eprintln!("tests/bench: there is no row {unknown:?}; --list names them");
@@ -87,12 +91,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn chosen(words: &[String]) -> Result<Vec<&'static Row>, &String> {
+/// In the order of their numbers.
+fn all_rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(LONG_ROWS)
+}
+
+/// Short, a long row takes no longer than another.
+fn chosen(words: &[String], short: bool) -> Result<Vec<&'static Row>, &String> {
     let find = |word: &String| {
-        let number = word.parse::<usize>().ok().and_then(|number| ROWS.get(number.checked_sub(1)?));
-        number.or_else(|| ROWS.iter().find(|row| row.name == word))
+        let number = word.parse::<usize>().ok().and_then(|number| all_rows().nth(number.checked_sub(1)?));
+        number.or_else(|| all_rows().find(|row| row.name == word))
     };
     match words {
+        [] if short => Ok(all_rows().collect()),
         [] => Ok(ROWS.iter().collect()),
         _ => words.iter().map(|word| find(word).ok_or(word)).collect(),
     }
@@ -128,16 +139,23 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 mod tests {
     use super::*;
 
+    fn names(words: &[&str], short: bool) -> Result<Vec<&'static str>, String> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        chosen(&words, short).map(|rows| rows.iter().map(|row| row.name).collect()).map_err(String::clone)
+    }
+
     #[test]
-    fn rows_are_chosen_by_name_or_number_and_none_means_all() {
-        let names = |words: &[&str]| {
-            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-            chosen(&words).map(|rows| rows.iter().map(|row| row.name).collect::<Vec<_>>()).map_err(String::clone)
-        };
-        assert_eq!(names(&["backlog", "1"]), Ok(vec!["backlog", "accept"]));
-        assert_eq!(names(&[]).map(|rows| rows.len()), Ok(ROWS.len()));
-        for unknown in ["0", "12", "fast"] {
-            assert_eq!(names(&["1", unknown]), Err(unknown.to_owned()));
+    fn rows_are_chosen_by_name_or_number() {
+        assert_eq!(names(&["backlog", "1", "soak"], false), Ok(vec!["backlog", "accept", "soak"]));
+        for unknown in ["0", "99", "fast"] {
+            assert_eq!(names(&["1", unknown], false), Err(unknown.to_owned()));
         }
+    }
+
+    #[test]
+    fn none_means_all_but_the_long_ones_which_are_long_no_more_when_short() {
+        let long = |short| names(&[], short).map(|rows| (rows.len(), rows.contains(&"soak")));
+        assert_eq!(long(false), Ok((ROWS.len(), false)));
+        assert_eq!(long(true), Ok((ROWS.len() + LONG_ROWS.len(), true)));
     }
 }

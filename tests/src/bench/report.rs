@@ -83,7 +83,8 @@ impl Report {
     fn line(&self, what: &str, figure: &Figure) -> Vec<Cell> {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let aim = figure.aim.map(|aim| figure.bound(aim)).unwrap_or_default();
-        let texts = [figure.bound(figure.reach), aim, figure.shown()];
+        let reach = figure.reach.map(|reach| figure.bound(reach)).unwrap_or_default();
+        let texts = [reach, aim, figure.shown()];
         let verdict = Cell::new(self.verdict(figure));
         [Cell::new(what), Cell::new(figure.name)].into_iter().chain(texts.map(right)).chain([verdict]).collect()
     }

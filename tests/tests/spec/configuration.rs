@@ -116,9 +116,9 @@ fn a_secret_is_not_printed_with_the_reason() {
 
 #[test]
 fn keys_without_effect_are_named_and_do_not_stop_the_start() {
-    let checked = check("smsc.toml", &format!("{GOOD}\n[cdr]\nfolder = \"cdr\"\n"));
+    let checked = check("smsc.toml", &format!("{GOOD}\n[telemetry]\notlp_endpoint = \"http://c:4317\"\n"));
     assert_eq!(checked.code, Some(0));
-    assert!(checked.stdout.contains("cdr"), "{checked:?}");
+    assert!(checked.stdout.contains("telemetry.otlp_endpoint"), "{checked:?}");
 }
 
 #[test]

@@ -83,13 +83,18 @@ mod backlog;
 
 // The journal in PostgreSQL.
 mod postgres;
+mod postgres_cluster;
 mod postgres_journal;
+mod postgres_servers;
 
 // No answer before its record is durable.
 mod durability;
 
 // Disks that are full, slow or broken.
 mod disk;
+
+// A record of each message for billing.
+mod cdr;
 
 // Clocks that are set.
 mod clock;
@@ -100,7 +105,10 @@ mod tls;
 // Several nodes that are one message centre.
 mod cluster;
 mod cluster_limits;
+mod cluster_storms;
+mod cluster_time;
 mod cluster_tls;
+mod cluster_upgrade;
 mod placement;
 
 // Routes, accounts and operators changed on one node count on all.
@@ -126,6 +134,9 @@ mod api;
 
 // The same asked of any node of several.
 mod cluster_answers;
+
+// What they see.
+mod console;
 
 // The same from the shell.
 mod ctl;

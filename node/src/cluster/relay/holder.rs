@@ -12,6 +12,9 @@
 //! here: the owner takes back what is not listed. When the owner has been started anew, it knows no lease any more and
 //! has what it gave due again; then only the word that a peer took a message is worth saying, as a late one.
 //!
+//! A partition may leave the owner and come back in another life: then its leases have ended there in the same way, and
+//! what was sent is said late, to whoever has the partition. While nobody is known to have it, that is kept here.
+//!
 //! Bounded: what is on lease or unconfirmed, by the windows of the links and binds; pulls, by one for each partition and
 //! holder.
 
@@ -20,10 +23,11 @@ use std::collections::{BTreeMap, VecDeque};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use smsc_proto::ids::PartitionId;
-use smsc_store::{Holder, Lease, LeasedDelivery, Outbox, Outcome, Settlement};
+use smsc_store::{Holder, Lease, LeasedDelivery, Outbox, Outcome, Owned, Settlement};
 use uuid::Uuid;
 
 use super::error::RelayError;
+use super::owner::differing;
 use super::part::{HolderNumber, ToOwner};
 
 /// Batches that an owner may leave unconfirmed. Only one that breaks streams again and again before it confirms gets so
@@ -44,6 +48,8 @@ pub enum HolderStep {
     Leased { holder: Holder, partition: PartitionId, room: u32, items: Vec<LeasedDelivery> },
     /// So many of its leases have ended, and their room is free.
     Settled { holder: Holder, partition: PartitionId, count: u32 },
+    /// Another node has the partition now: it shall hear these, which are late.
+    Elsewhere { holder: Holder, partition: PartitionId, items: Vec<Settlement> },
 }
 
 /// What the holders of this node have of one owner.
@@ -52,8 +58,13 @@ pub struct HolderSide {
     open: bool,
     /// Who gave the leases.
     owner: Option<Uuid>,
-    /// Rises when the owner is another one than before.
+    /// What it owns, as it said last.
+    owned: Vec<Owned>,
+    /// Rises when the owner, or a partition of its, is another one than before.
     run: u32,
+    /// Since which run the owner is what it is, and partitions that have changed later.
+    began: u32,
+    changed: FxHashMap<PartitionId, u32>,
     holders: FxHashMap<Holder, Held>,
     /// Pulls that are not answered, by partition, in the order of their answers.
     pulls: FxHashMap<PartitionId, VecDeque<Asked>>,
@@ -113,7 +124,7 @@ impl HolderSide {
         if starves && self.open {
             self.starved.insert((holder, partition));
         }
-        if !self.open || starves || !self.holders.contains_key(&holder) {
+        if !self.has(partition) || starves || !self.holders.contains_key(&holder) {
             return steps.push(HolderStep::Leased { holder, partition, room, items: Vec::new() });
         }
         self.pulls.entry(partition).or_default().push_back(Asked { holder, room });
@@ -132,7 +143,10 @@ impl HolderSide {
         // Nearly always one run: the leases of an earlier one end within a response timer of its end.
         let mut runs: Vec<(u32, Vec<Settlement>)> = Vec::with_capacity(1);
         for settlement in items {
-            let run = if settlement.late { self.run } else { self.end(partition, holder, settlement.lease) };
+            let run = match settlement.late {
+                true => self.run_of(partition),
+                false => self.end(partition, holder, settlement.lease),
+            };
             match runs.iter_mut().find(|(known, _)| *known == run) {
                 Some((_, items)) => items.push(settlement),
                 None => runs.push((run, vec![settlement])),
@@ -148,11 +162,12 @@ impl HolderSide {
     /// Ends a lease; in which run of the owner it was given.
     fn end(&mut self, partition: PartitionId, holder: Holder, lease: Lease) -> u32 {
         let held = self.holders.get_mut(&holder);
-        let Some(leases) = held.map(|held| &mut held.leases) else { return self.run };
+        let present = self.changed.get(&partition).copied().unwrap_or(self.began);
+        let Some(leases) = held.map(|held| &mut held.leases) else { return present };
         let key = (partition, lease.slot);
-        let Some(given) = leases.get_mut(&key) else { return self.run };
+        let Some(given) = leases.get_mut(&key) else { return present };
         // Two copies under one number cannot be told apart: the first answer is taken for the earlier one's.
-        let Some(place) = given.iter().position(|(number, _)| *number == lease.number) else { return self.run };
+        let Some(place) = given.iter().position(|(number, _)| *number == lease.number) else { return present };
         let (_, run) = given.remove(place);
         if given.is_empty() {
             leases.remove(&key);
@@ -163,7 +178,7 @@ impl HolderSide {
     fn keep(&mut self, mut batch: Batch, steps: &mut Vec<HolderStep>) {
         let number = self.next_batch;
         self.next_batch += 1;
-        if self.open {
+        if self.has(batch.partition) {
             self.say(number, &mut batch, steps);
         } else {
             credit(&mut batch, steps);
@@ -177,14 +192,10 @@ impl HolderSide {
 
     /// Says a batch to the owner, as far as it is worth something to it.
     fn say(&self, number: u64, batch: &mut Batch, steps: &mut Vec<HolderStep>) {
-        if batch.run != self.run {
-            batch.items.retain(|settlement| matches!(settlement.outcome, Outcome::Sent { .. }));
-            for settlement in &mut batch.items {
-                // No lease of its present run has this number.
-                settlement.lease.number = 0;
-                settlement.late = true;
-            }
-            batch.run = self.run;
+        let run = self.run_of(batch.partition);
+        if batch.run != run {
+            make_late(&mut batch.items);
+            batch.run = run;
         }
         if !batch.items.is_empty() {
             let Batch { partition, holder, items, .. } = batch;
@@ -200,13 +211,16 @@ impl HolderSide {
 
     // --- the stream ---
 
-    /// There is a stream to the owner, of this incarnation: it is told what is open.
-    pub fn opened(&mut self, owner: Uuid, steps: &mut Vec<HolderStep>) {
+    /// There is a stream to the owner, of this incarnation, which has these partitions: it is told what is open.
+    pub fn opened(&mut self, owner: Uuid, owned: Vec<Owned>, steps: &mut Vec<HolderStep>) {
         if self.owner.replace(owner).is_some_and(|before| before != owner) {
             self.run += 1;
+            self.began = self.run;
+            self.changed.clear();
         }
         self.open = true;
         self.pulls.clear();
+        self.note(owned);
         for (holder, held) in &self.holders {
             steps.push(HolderStep::Send(ToOwner::Register { holder: holder.0, outbox: held.outbox }));
         }
@@ -214,23 +228,93 @@ impl HolderSide {
         for leases in leases.chunks(HOLDING_MAX) {
             steps.push(HolderStep::Send(ToOwner::Holding { leases: leases.to_vec() }));
         }
+        self.say_again(|_| true, steps);
+        steps.push(HolderStep::Send(ToOwner::Resumed));
+    }
+
+    /// Says again what is not confirmed of such partitions, if the owner has them.
+    fn say_again(&mut self, of: impl Fn(PartitionId) -> bool, steps: &mut Vec<HolderStep>) {
         let mut unconfirmed = std::mem::take(&mut self.unconfirmed);
-        for (number, batch) in &mut unconfirmed {
-            self.say(*number, batch, steps);
+        for (number, batch) in unconfirmed.iter_mut().filter(|(_, batch)| of(batch.partition)) {
+            if self.has(batch.partition) {
+                self.say(*number, batch, steps);
+            }
+            if batch.items.is_empty() || !self.has(batch.partition) {
+                credit(batch, steps);
+            }
         }
         unconfirmed.retain(|_, batch| !batch.items.is_empty());
         self.unconfirmed = unconfirmed;
-        steps.push(HolderStep::Send(ToOwner::Resumed));
+    }
+
+    /// Takes down what the owner has now; which partitions have come, gone, or begun anew.
+    fn note(&mut self, owned: Vec<Owned>) -> Vec<PartitionId> {
+        let changed = differing(&self.owned, &owned);
+        for partition in &changed {
+            self.run += 1;
+            self.changed.insert(*partition, self.run);
+        }
+        self.owned = owned;
+        changed
+    }
+
+    /// The owner has other partitions than before. Of those that have changed it answers no pull any more, and knows no
+    /// lease.
+    pub fn owned(&mut self, number: u64, owned: Vec<Owned>, steps: &mut Vec<HolderStep>) {
+        let changed = self.note(owned);
+        for partition in &changed {
+            self.answer_pulls(*partition, steps);
+        }
+        steps.push(HolderStep::Send(ToOwner::Heard { number }));
+        self.say_again(|partition| changed.contains(&partition), steps);
+    }
+
+    /// Another node has that partition in this life, or this node has: what was sent of it is to be settled there.
+    pub fn superseded(&mut self, Owned { partition, life }: Owned, steps: &mut Vec<HolderStep>) {
+        if self.owned.iter().any(|own| own.partition == partition && own.life > life) {
+            return;
+        }
+        for held in self.holders.values_mut() {
+            held.leases.retain(|(of, _), _| *of != partition);
+        }
+        let moved: Vec<u64> = self
+            .unconfirmed
+            .iter()
+            .filter(|(_, batch)| batch.partition == partition)
+            .map(|(number, _)| *number)
+            .collect();
+        for mut batch in moved.into_iter().filter_map(|number| self.unconfirmed.remove(&number)) {
+            credit(&mut batch, steps);
+            make_late(&mut batch.items);
+            if !batch.items.is_empty() {
+                let Batch { partition, holder, items, .. } = batch;
+                steps.push(HolderStep::Elsewhere { holder, partition, items });
+            }
+        }
+    }
+
+    /// Whether there is a stream, and the partition is at its other end.
+    fn has(&self, partition: PartitionId) -> bool {
+        self.open && self.owned.iter().any(|owned| owned.partition == partition)
+    }
+
+    fn run_of(&self, partition: PartitionId) -> u32 {
+        self.changed.get(&partition).copied().unwrap_or(self.began)
+    }
+
+    fn answer_pulls(&mut self, partition: PartitionId, steps: &mut Vec<HolderStep>) {
+        for Asked { holder, room } in self.pulls.remove(&partition).unwrap_or_default() {
+            steps.push(HolderStep::Leased { holder, partition, room, items: Vec::new() });
+        }
     }
 
     /// The stream has ended. Nobody waits for an answer any more: pulls bring nothing, and the room of what is settled and
     /// not confirmed is free for other owners.
     pub fn closed(&mut self, steps: &mut Vec<HolderStep>) {
         self.open = false;
-        for (partition, asked) in self.pulls.drain() {
-            for Asked { holder, room } in asked {
-                steps.push(HolderStep::Leased { holder, partition, room, items: Vec::new() });
-            }
+        let asked: Vec<_> = self.pulls.keys().copied().collect();
+        for partition in asked {
+            self.answer_pulls(partition, steps);
         }
         for batch in self.unconfirmed.values_mut() {
             credit(batch, steps);
@@ -265,12 +349,13 @@ impl HolderSide {
         if !more {
             asked.pop_front();
         }
+        let run = self.run_of(partition);
         let Some(held) = self.holders.get_mut(&holder) else {
             // It has gone meanwhile, and the owner will hear that: it takes back what nobody got.
             return Ok(());
         };
         for Lease { slot, number, .. } in items.iter().map(|item| item.lease) {
-            held.leases.entry((partition, slot)).or_default().push((number, self.run));
+            held.leases.entry((partition, slot)).or_default().push((number, run));
         }
         steps.push(HolderStep::Leased { holder, partition, room, items });
         Ok(())
@@ -292,7 +377,7 @@ impl HolderSide {
     pub fn held(&self) -> impl Iterator<Item = Lease> + '_ {
         let all = self.holders.values().flat_map(|held| &held.leases);
         let all = all.flat_map(|(key, given)| given.iter().map(move |(number, run)| (*key, *number, *run)));
-        let present = all.filter(|(_, _, run)| *run == self.run);
+        let present = all.filter(|((partition, _), _, run)| self.has(*partition) && *run == self.run_of(*partition));
         present.map(|((partition, slot), number, _)| Lease { partition, slot, number })
     }
 
@@ -300,6 +385,16 @@ impl HolderSide {
     pub fn load(&self) -> (usize, usize) {
         let leases = self.holders.values().map(|held| held.leases.values().map(SmallVec::len).sum::<usize>()).sum();
         (leases, self.unconfirmed.values().map(|batch| batch.items.len()).sum())
+    }
+}
+
+/// Of leases that have ended only the word counts that the message was sent.
+fn make_late(items: &mut Vec<Settlement>) {
+    items.retain(|settlement| matches!(settlement.outcome, Outcome::Sent { .. }));
+    for settlement in items {
+        // No lease of its present run has this number.
+        settlement.lease.number = 0;
+        settlement.late = true;
     }
 }
 

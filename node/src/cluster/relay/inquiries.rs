@@ -1,7 +1,8 @@
-//! What was asked of one owner and is not answered yet: receipts that it may have the messages of, and questions. Pure.
+//! What was asked of one owner and is not answered yet: receipts that it may have the messages of, questions, and new
+//! messages for a partition of its. Pure.
 //!
 //! Bounded, each kind by a credit of its own; what finds no room, or no answer in time, is given back to who asked.
-//! `R` is who is answered for a receipt, `Q` for a question.
+//! `R` is who is answered for a receipt, `Q` for a question, `N` for a new message.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,9 +19,15 @@ pub const RECEIPT_WITHIN: Duration = Duration::from_secs(1);
 /// How long it has for a question.
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(5);
 
+/// New messages that one owner may have unanswered.
+const NEW_MESSAGES_MAX: usize = 8_192;
+/// How long it has for a new message: longer than a journal that stalls is waited for.
+pub const NEW_MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+
 /// All of one owner.
 #[derive(Debug)]
-pub struct Inquiries<R, Q> {
+pub struct Inquiries<R, Q, N> {
+    new_messages: Kind<N>,
     receipts: Kind<(OperatorReceipt, R)>,
     questions: Kind<Q>,
 }
@@ -67,19 +74,40 @@ impl<T> Kind<T> {
         expired
     }
 
+    fn take_of(&mut self, of: impl Fn(&T) -> bool) -> Vec<T> {
+        self.open.extract_if(|_, what| of(what)).map(|(_, what)| what).collect()
+    }
+
     fn take_all(&mut self) -> Vec<T> {
         self.deadlines.clear();
         self.open.drain().map(|(_, what)| what).collect()
     }
 }
 
-impl<R, Q> Default for Inquiries<R, Q> {
+impl<R, Q, N> Default for Inquiries<R, Q, N> {
     fn default() -> Self {
-        Self { receipts: Kind::default(), questions: Kind::default() }
+        Self { receipts: Kind::default(), questions: Kind::default(), new_messages: Kind::default() }
     }
 }
 
-impl<R, Q> Inquiries<R, Q> {
+impl<R, Q, N> Inquiries<R, Q, N> {
+    /// A new message is given, under the returned number. An error means that there is no room.
+    pub fn give_message(&mut self, now: Instant, giver: N) -> Result<u32, N> {
+        self.new_messages.add(now + NEW_MESSAGE_WITHIN, NEW_MESSAGES_MAX, giver)
+    }
+
+    /// It is answered; `None`: it was given up before.
+    pub fn take_message(&mut self, number: u32) -> Option<N> {
+        self.new_messages.take(number)
+    }
+
+    /// New messages that have waited too long, or none of which will be answered.
+    pub fn take_messages(&mut self, expired: Instant, of: impl Fn(&N) -> bool) -> Vec<N> {
+        let mut taken = self.new_messages.take_expired(expired);
+        taken.extend(self.new_messages.take_of(of));
+        taken
+    }
+
     /// A receipt is asked about; its tag becomes the returned receipt's number. An error means that there is no room.
     pub fn ask_receipt(
         &mut self,
@@ -109,6 +137,15 @@ impl<R, Q> Inquiries<R, Q> {
     /// What has waited too long.
     pub fn take_expired(&mut self, now: Instant) -> (Vec<(OperatorReceipt, R)>, Vec<Q>) {
         (self.receipts.take_expired(now), self.questions.take_expired(now))
+    }
+
+    /// Some that will not be answered.
+    pub fn take_of(
+        &mut self,
+        receipts: impl Fn(&R) -> bool,
+        questions: impl Fn(&Q) -> bool,
+    ) -> (Vec<(OperatorReceipt, R)>, Vec<Q>) {
+        (self.receipts.take_of(|(_, asker)| receipts(asker)), self.questions.take_of(questions))
     }
 
     /// Everything: nobody will answer any more.
@@ -142,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_receipt_is_asked_about_under_a_number_and_given_back_under_its_tag() {
-        let mut inquiries = Inquiries::<&str, ()>::default();
+        let mut inquiries = Inquiries::<&str, (), ()>::default();
         let now = Instant::now();
         let first = inquiries.ask_receipt(now, receipt(9), "north").unwrap();
         let second = inquiries.ask_receipt(now, receipt(9), "south").unwrap();
@@ -153,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_not_answered_in_time_is_given_back_and_an_answer_comes_too_late() {
-        let mut inquiries = Inquiries::<&str, u32>::default();
+        let mut inquiries = Inquiries::<&str, u32, ()>::default();
         let now = Instant::now();
         let asked = inquiries.ask_receipt(now, receipt(9), "north").unwrap();
         let question = inquiries.ask_question(now, 5).unwrap();
@@ -164,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_owner_has_no_more_unanswered_than_its_credit() {
-        let mut inquiries = Inquiries::<(), ()>::default();
+        let mut inquiries = Inquiries::<(), (), ()>::default();
         let now = Instant::now();
         (0..RECEIPTS_MAX).for_each(|_| _ = inquiries.ask_receipt(now, receipt(1), ()).unwrap());
         (0..QUESTIONS_MAX).for_each(|_| _ = inquiries.ask_question(now, ()).unwrap());
@@ -176,11 +213,23 @@ mod tests {
 
     #[test]
     fn all_are_given_back_when_the_stream_ends() {
-        let mut inquiries = Inquiries::<(), ()>::default();
+        let mut inquiries = Inquiries::<(), (), ()>::default();
         let now = Instant::now();
         (0..3).for_each(|_| _ = inquiries.ask_receipt(now, receipt(1), ()).unwrap());
         let (receipts, questions) = inquiries.take_all();
         assert_eq!((receipts.len(), questions.len()), (3, 0));
         assert!(inquiries.take_expired(now + QUESTION_WITHIN).0.is_empty());
+    }
+
+    #[test]
+    fn new_messages_have_a_credit_of_their_own_and_end_in_time() {
+        let mut inquiries = Inquiries::<(), (), u32>::default();
+        let now = Instant::now();
+        (0..NEW_MESSAGES_MAX as u32).for_each(|tag| _ = inquiries.give_message(now, tag).unwrap());
+        assert_eq!(inquiries.give_message(now, 7), Err(7));
+        assert!(inquiries.ask_question(now, ()).is_ok());
+        assert_eq!(inquiries.take_message(0), Some(0));
+        assert_eq!(inquiries.take_messages(now, |tag| *tag < 10).len(), 9);
+        assert_eq!(inquiries.take_messages(now + NEW_MESSAGE_WITHIN, |_| false).len(), NEW_MESSAGES_MAX - 10);
     }
 }

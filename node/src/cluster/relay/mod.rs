@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`owner`], [`holder`], [`inquiries`] | the cores: pure values, time passed in |
 //! | [`peer`] | the actor of one peer, around them |
-//! | [`part`], [`translate`], [`wire`] | what is said; in the terms of the store, and on the wire |
+//! | [`part`], [`translate`], `new_messages`, [`wire`] | what is said; in the terms of the store, and on the wire |
 //! | [`outgoing`] | what waits to be said |
 //! | `stream`, `service` | opening streams, reading them; [`error`] why they are ended from here |
 //!
@@ -23,6 +23,7 @@ pub mod error;
 pub mod holder;
 pub mod inquiries;
 mod metrics;
+mod new_messages;
 pub mod outgoing;
 pub mod owner;
 pub mod part;
@@ -54,13 +55,13 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Relays over the streams of that cluster, which is not started yet. Its actors run on the current thread.
+    /// Relays over the streams of that cluster, which is not started yet. Its actors run on the cluster's thread.
     pub fn start(services: &Arc<Services>, cluster: &mut Cluster) {
         metrics::describe();
         let relays = Arc::new(Self {
             services: services.clone(),
             cluster: cluster.handle(),
-            arbiter: Arbiter::current(),
+            arbiter: cluster.arbiter(),
             peers: Mutex::default(),
         });
         cluster.add_service(Service::new(relays.clone()));
@@ -80,11 +81,7 @@ impl Relays {
 
     fn greeting(&self) -> Greeting {
         let identity = self.cluster.identity();
-        Greeting {
-            number: identity.number,
-            incarnation: identity.incarnation,
-            partitions: self.services.store.partitions().collect(),
-        }
+        Greeting { number: identity.number, incarnation: identity.incarnation, owned: self.services.store.owned() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u16, Addr<Peer>>> {

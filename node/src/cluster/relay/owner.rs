@@ -12,6 +12,10 @@
 //! Towards its store it stands in for each of the peer's holders, under numbers of this node. While there is no stream
 //! it passes rings on to others, and gives back at once what a pull brings that was made before.
 //!
+//! Partitions come to this node and leave it. The peer is told, and says that it heard; what it says before that of a
+//! partition that has changed was meant for an earlier life of it and has no effect. What it had of such a partition has
+//! ended with that life: the holder says anew what still counts.
+//!
 //! Bounded by what the peer's holders asked for: their windows.
 
 use std::collections::VecDeque;
@@ -19,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smsc_proto::ids::PartitionId;
-use smsc_store::{Holder, Lease, Leased, Outbox, Outcome, Ring, Settled, Settlement};
+use smsc_store::{Holder, Lease, Leased, Outbox, Outcome, Owned, Ring, Settled, Settlement};
 use uuid::Uuid;
 
 use super::part::{HolderNumber, ToHolder};
@@ -81,6 +85,14 @@ pub struct OwnerSide {
     /// Which stream, counted; what was asked over an earlier one is answered to nobody.
     stream: u64,
     open: bool,
+    /// The partitions that are here.
+    here: Vec<Owned>,
+    /// Those that the peer was told of on this stream, with how many words so far, and how many of them it heard.
+    told: Vec<Owned>,
+    said: u64,
+    heard: u64,
+    /// Which word told of a partition's last change.
+    changed: FxHashMap<PartitionId, u64>,
     holders: FxHashMap<HolderNumber, StandIn>,
     theirs: FxHashMap<Holder, HolderNumber>,
     leases: FxHashMap<(PartitionId, u64), Given>,
@@ -115,6 +127,11 @@ impl OwnerSide {
             peer: None,
             stream: NO_STREAM,
             open: false,
+            here: Vec::new(),
+            told: Vec::new(),
+            said: 0,
+            heard: 0,
+            changed: FxHashMap::default(),
             holders: FxHashMap::default(),
             theirs: FxHashMap::default(),
             leases: FxHashMap::default(),
@@ -126,10 +143,14 @@ impl OwnerSide {
 
     // --- the stream ---
 
-    /// There is a stream to the peer, of this incarnation. If it was started anew, what it had is lost with its links.
-    pub fn opened(&mut self, peer: Uuid, steps: &mut Vec<OwnerStep>) {
+    /// There is a stream to the peer, of this incarnation, which was greeted with these partitions. If it was started anew,
+    /// what it had is lost with its links.
+    pub fn opened(&mut self, peer: Uuid, greeted: &[Owned], steps: &mut Vec<OwnerStep>) {
         self.stream += 1;
         self.open = true;
+        (self.said, self.heard) = (0, 0);
+        self.told = greeted.to_vec();
+        self.changed.clear();
         self.listed.clear();
         if self.peer.replace(peer).is_some_and(|before| before != peer) {
             let all = self.leases.keys().copied().collect();
@@ -139,6 +160,39 @@ impl OwnerSide {
             }
             self.theirs.clear();
         }
+    }
+
+    /// What is here now.
+    pub fn owns(&mut self, now: Vec<Owned>, steps: &mut Vec<OwnerStep>) {
+        let changed = differing(&self.here, &now);
+        for partition in &changed {
+            self.leases.retain(|(of, _), _| of != partition);
+            self.pulls.remove(partition);
+            self.outcomes.remove(partition);
+        }
+        if changed.iter().any(|partition| now.iter().any(|owned| owned.partition == *partition)) {
+            let stand_ins = self.holders.values();
+            steps.extend(stand_ins.map(|&StandIn { outbox, holder, .. }| OwnerStep::Register { outbox, holder }));
+        }
+        self.here = now;
+        let untold = differing(&self.told, &self.here);
+        if self.open && !untold.is_empty() {
+            self.said += 1;
+            self.changed.extend(untold.into_iter().map(|partition| (partition, self.said)));
+            self.told.clone_from(&self.here);
+            steps.push(OwnerStep::Send(ToHolder::Owned { number: self.said, owned: self.here.clone() }));
+        }
+    }
+
+    /// The peer has heard so many words about partitions.
+    pub fn heard(&mut self, number: u64) {
+        self.heard = self.heard.max(number);
+    }
+
+    /// Whether the partition is here, and the peer means it as it is.
+    pub fn is_meant(&self, partition: PartitionId) -> bool {
+        let is_here = self.here.iter().any(|owned| owned.partition == partition);
+        is_here && self.changed.get(&partition).is_none_or(|number| *number <= self.heard)
     }
 
     /// It has ended. Leases stay: a broken stream is not a death.
@@ -231,6 +285,10 @@ impl OwnerSide {
 
     /// It asks for what is due.
     pub fn pull(&mut self, partition: PartitionId, number: HolderNumber, room: u32, steps: &mut Vec<OwnerStep>) {
+        if !self.is_meant(partition) {
+            // It hears that the partition has changed, and answers that itself.
+            return;
+        }
         let Some(StandIn { holder, outbox, .. }) = self.holders.get(&number) else {
             let (items, more) = (Vec::new(), false);
             return steps.push(OwnerStep::Send(ToHolder::Leased { partition, holder: number, items, more }));
@@ -248,6 +306,10 @@ impl OwnerSide {
         mut items: Vec<Settlement>,
         steps: &mut Vec<OwnerStep>,
     ) {
+        if !self.is_meant(partition) {
+            // It keeps them, and says again what still counts.
+            return;
+        }
         items.retain_mut(|settlement| {
             let Lease { slot, number, .. } = settlement.lease;
             let key = (partition, slot);
@@ -319,6 +381,15 @@ impl OwnerSide {
     pub fn given(&self) -> usize {
         self.leases.len()
     }
+}
+
+/// The partitions that are in one list only, or in another life.
+pub(super) fn differing(before: &[Owned], now: &[Owned]) -> Vec<PartitionId> {
+    let gone = before.iter().filter(|owned| !now.contains(owned));
+    let mut all: Vec<_> = gone.chain(now.iter().filter(|owned| !before.contains(owned))).map(|o| o.partition).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What the two sides of a relay say to each other, in the terms of the store.
 
-use smsc_proto::ids::{MessageRef, PartitionId};
+use smsc_proto::ids::{MessageId, MessageRef, PartitionId};
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
-    Cancel, Cancelled, Cancelling, DeliveryStatus, Find, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText,
-    NotReplaced, OperatorReceipt, Outbox, ReceiptRequest, Replace, Settlement,
+    AcceptRefusal, Cancel, Cancelled, Cancelling, DeliveryStatus, Find, Fingerprint, Lease, LeasedDelivery, Matching,
+    Name, NewText, NotReplaced, OperatorReceipt, Outbox, Owned, ReceiptRequest, Replace, Settlement,
 };
 
 /// Number of a link or bind, given by the node that has it.
@@ -27,7 +27,9 @@ pub enum ToOwner {
     /// Answered with [`ToHolder::Confirmed`].
     Outcomes { batch: u64, partition: PartitionId, holder: HolderNumber, items: Vec<Settlement> },
     /// Their tags are the asker's, answered with [`ToHolder::Receipts`].
-    Receipts { partition: PartitionId, matching: Matching, items: Vec<OperatorReceipt> },
+    Receipts { partition: PartitionId, matching: Matching, park: bool, items: Vec<OperatorReceipt> },
+    /// Answers [`ToHolder::Owned`].
+    Heard { number: u64 },
     /// Answered with [`ToHolder::Answer`].
     Question { number: u32, partition: PartitionId, question: Question },
 }
@@ -44,6 +46,10 @@ pub enum ToHolder {
     Confirmed { batch: u64 },
     /// Receipts that are durable, and such as that partition has no message for.
     Receipts { recorded: Vec<u32>, unmatched: Vec<u32> },
+    /// What it owns now.
+    Owned { number: u64, owned: Vec<Owned> },
+    /// Which new messages are durable.
+    Kept { items: Vec<(u32, Result<MessageId, AcceptRefusal>)> },
     /// To a question.
     Answer { number: u32, answer: Answer },
 }

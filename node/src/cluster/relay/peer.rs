@@ -6,16 +6,18 @@
 //! is lost, the node is like one whose stream to this peer is broken, until its next start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
-use smsc_proto::ids::PartitionId;
+use smsc_proto::ids::{MessageId, PartitionId};
 use smsc_store::partition::Command;
 use smsc_store::{
-    Cancel, Cancelled, Find, Found, Holder, Leased, LeasedDelivery, NotReplaced, OperatorReceipt, Outbox, Outcome,
-    Pull, ReceiptsRecorded, RecordReceipts, Register, Release, RemoteStore, Replace, Replaced, Rest, Ring,
-    SeekReceipts, Settle, Settled, Settlement, Stray, StrayReceipts,
+    Accept, AcceptRefusal, Accepted, Cancel, Cancelled, Find, Found, Gone, Holder, Leased, LeasedDelivery, Matching,
+    NewMessage, NotReplaced, OperatorReceipt, Outbox, Outcome, Owned, Pull, ReceiptsRecorded, RecordReceipts, Register,
+    Release, RemoteStore, Replace, Replaced, Rest, Ring, SeekReceipts, Settle, Settled, Settlement, Stray,
+    StrayReceipts,
 };
 use tokio::sync::oneshot;
 
@@ -23,8 +25,9 @@ use super::error::RelayError;
 use super::holder::{HolderSide, HolderStep};
 use super::inquiries::Inquiries;
 use super::metrics::{self, Counters, Levels};
+use super::new_messages;
 use super::outgoing::Outgoing;
-use super::owner::{OwnerSide, OwnerStep};
+use super::owner::{OwnerSide, OwnerStep, differing};
 use super::part::{Answer, Question, Replacing, ToHolder, ToOwner};
 use super::translate::{self, Greeting, Reader, Said};
 use super::wire::{self, Frame};
@@ -49,7 +52,9 @@ pub struct Peer {
     number: u16,
     owner: OwnerSide,
     holder: HolderSide,
-    inquiries: Inquiries<ReceiptAsker, QuestionAsker>,
+    inquiries: Inquiries<ReceiptAsker, QuestionAsker, MessageGiver>,
+    /// Whether there is a stream, for those who choose a way.
+    up: Arc<AtomicBool>,
     /// Whom holders of this node are answered by.
     replies: FxHashMap<Holder, Replies>,
     /// What the peer has asked our store, by the tag that the store was given.
@@ -58,7 +63,7 @@ pub struct Peer {
     reader: Reader,
     stream: Option<Open>,
     streams: u64,
-    partitions: Vec<PartitionId>,
+    owned: Vec<Owned>,
     counters: Counters,
 }
 
@@ -82,10 +87,23 @@ struct Replies {
 struct ReceiptAsker {
     partition: PartitionId,
     reply: Recipient<ReceiptsRecorded>,
-    strays: Recipient<StrayReceipts>,
+    /// Who gets those back that are not kept; `None`: they were to be parked, and the operator brings them again.
+    strays: Option<Recipient<StrayReceipts>>,
 }
 
-enum QuestionAsker {
+/// Who has brought a new message, and is told under that tag.
+struct MessageGiver {
+    partition: PartitionId,
+    tag: u32,
+    reply: Recipient<Accepted>,
+}
+
+struct QuestionAsker {
+    partition: PartitionId,
+    who: WhoAsks,
+}
+
+enum WhoAsks {
     Find(u32, Recipient<Found>),
     Cancel(u32, Recipient<Cancelled>),
     Replace(u32, Recipient<Replaced>),
@@ -93,19 +111,21 @@ enum QuestionAsker {
 
 impl QuestionAsker {
     fn answer(self, answer: Answer) {
-        match (self, answer) {
-            (Self::Find(tag, reply), Answer::Found(deliveries)) => {
+        match (self.who, answer) {
+            (WhoAsks::Find(tag, reply), Answer::Found(deliveries)) => {
                 reply.do_send(Found { tag, deliveries, reached: true });
             }
-            (Self::Cancel(tag, reply), Answer::Cancelled { count, more }) => {
+            (WhoAsks::Cancel(tag, reply), Answer::Cancelled { count, more }) => {
                 reply.do_send(Cancelled { tag, count, more, reached: true });
             }
-            (Self::Replace(tag, reply), Answer::Replaced(result)) => reply.do_send(Replaced { tag, result }),
+            (WhoAsks::Replace(tag, reply), Answer::Replaced(result)) => reply.do_send(Replaced { tag, result }),
             // An answer to something else is none.
-            (asker, _) => asker.not_answered(),
+            (who, _) => who.not_answered(),
         }
     }
+}
 
+impl WhoAsks {
     fn not_answered(self) {
         match self {
             Self::Find(tag, reply) => reply.do_send(Found { tag, deliveries: Vec::new(), reached: false }),
@@ -116,13 +136,26 @@ impl QuestionAsker {
 }
 
 /// The way to a peer's partitions, for the store's handle.
-struct Way(Addr<Peer>);
+struct Way(Addr<Peer>, Arc<AtomicBool>);
 
 impl RemoteStore for Way {
     fn send(&self, partition: Option<PartitionId>, command: Command) {
         self.0.do_send(ForPeer { partition, command });
     }
+
+    fn is_up(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
+    }
+
+    fn superseded(&self, owned: Owned) {
+        self.0.do_send(Superseded(owned));
+    }
 }
+
+/// A partition is elsewhere, in that life.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Superseded(Owned);
 
 /// Something that a session or link has for the peer.
 #[derive(Message)]
@@ -138,6 +171,8 @@ struct ForPeer {
 pub struct StreamOpened {
     /// What the peer has said first.
     pub greeting: Greeting,
+    /// What we have said first.
+    pub own: Greeting,
     /// Where it is told things.
     pub outgoing: Outgoing,
     /// Ends the stream, with the reason.
@@ -170,13 +205,14 @@ impl Peer {
             owner: OwnerSide::new(services.config.session.response + WAY_MAX),
             holder: HolderSide::default(),
             inquiries: Inquiries::default(),
+            up: Arc::default(),
             replies: FxHashMap::default(),
             passed: FxHashMap::default(),
             next_tag: 0,
             reader: Reader::default(),
             stream: None,
             streams: 0,
-            partitions: Vec::new(),
+            owned: Vec::new(),
             counters: Counters::of(number),
             services,
         }
@@ -204,6 +240,7 @@ impl Peer {
         if self.stream.take().is_none() {
             return;
         }
+        self.up.store(false, Ordering::Relaxed);
         self.passed.clear();
         self.owner.closed();
         let mut steps = Vec::new();
@@ -211,6 +248,8 @@ impl Peer {
         self.carry_out(steps, ctx);
         let (receipts, questions) = self.inquiries.take_all();
         self.not_answered(receipts, questions);
+        let lost = self.inquiries.take_messages(Instant::now(), |_| true);
+        answer_givers(lost.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
     }
 
     fn hear(&mut self, said: Said, ctx: &mut Context<Self>) -> Result<(), RelayError> {
@@ -218,6 +257,10 @@ impl Peer {
             Said::Beat => Ok(()),
             Said::ToOwner(said) => self.hear_holder(said, ctx),
             Said::ToHolder(said) => self.hear_owner(said, ctx),
+            Said::NewMessages { partition, items } => {
+                self.keep(partition, items, ctx);
+                Ok(())
+            }
         }
     }
 
@@ -233,23 +276,24 @@ impl Peer {
             ToOwner::Release { holder } => self.owner.release(holder, &mut steps),
             ToOwner::Holding { leases } => self.owner.holding(leases),
             ToOwner::Resumed => self.owner.resumed(&mut steps),
-            ToOwner::Pull { partition, holder, room } => {
-                self.is_ours(partition)?;
-                self.owner.pull(partition, holder, room, &mut steps);
-            }
+            ToOwner::Pull { partition, holder, room } => self.owner.pull(partition, holder, room, &mut steps),
             ToOwner::Outcomes { batch, partition, holder, items } => {
-                self.is_ours(partition)?;
                 self.owner.settle(batch, partition, holder, items, &mut steps);
             }
-            ToOwner::Receipts { partition, matching, items } => {
-                self.is_ours(partition)?;
+            ToOwner::Heard { number } => self.owner.heard(number),
+            // The peer hears that it has gone, and takes back what it asked.
+            ToOwner::Receipts { partition, .. } | ToOwner::Question { partition, .. }
+                if !self.owner.is_meant(partition) => {}
+            ToOwner::Receipts { partition, matching, park, items } => {
                 let items = items.into_iter().map(|item| OperatorReceipt { tag: self.pass(item.tag), ..item });
                 let receipts = RecordReceipts { items: items.collect(), reply: ctx.address().recipient() };
-                let seek = SeekReceipts { receipts, matching, strays: ctx.address().recipient() };
-                self.services.store.send_local(partition, Command::Seek(seek));
+                let command = match park {
+                    true => Command::Receipts(receipts),
+                    false => Command::Seek(SeekReceipts { receipts, matching, strays: ctx.address().recipient() }),
+                };
+                self.services.store.send_local(partition, command);
             }
             ToOwner::Question { number, partition, question } => {
-                self.is_ours(partition)?;
                 let command = self.question(number, question, ctx);
                 self.services.store.send_local(partition, command);
             }
@@ -258,9 +302,19 @@ impl Peer {
         Ok(())
     }
 
-    fn is_ours(&self, partition: PartitionId) -> Result<(), RelayError> {
-        let ours = self.services.store.partitions().any(|own| own == partition);
-        if ours { Ok(()) } else { Err(RelayError::Malformed("a partition that is not ours")) }
+    /// Keeps new messages of a peer that has no partition.
+    fn keep(&mut self, partition: PartitionId, items: Vec<NewMessage>, ctx: &mut Context<Self>) {
+        if !self.owner.is_meant(partition) {
+            // It hears that the partition has gone, and answers whoever brought them.
+            return;
+        }
+        let items = items.into_iter().map(|item| NewMessage { tag: self.pass(item.tag), ..item });
+        let accept = Accept { items: items.collect(), reply: ctx.address().recipient() };
+        if let Err(Accept { items, .. }) = self.services.store.accept_local(partition, accept) {
+            let items = items.into_iter().filter_map(|item| self.passed(item.tag));
+            let items = items.map(|tag| (tag, Err(AcceptRefusal::StoreFull))).collect();
+            self.say(translate::to_holder(ToHolder::Kept { items }));
+        }
     }
 
     /// The tag under which the store is asked what the peer asks under that one.
@@ -373,6 +427,17 @@ impl Peer {
                 self.holder.leased(partition, holder, items, more, &mut steps)?;
             }
             ToHolder::Confirmed { batch } => self.holder.confirmed(batch, &mut steps),
+            ToHolder::Owned { number, owned } => {
+                self.holder.owned(number, owned.clone(), &mut steps);
+                self.carry_out(std::mem::take(&mut steps), ctx);
+                self.has_now(owned, ctx);
+            }
+            ToHolder::Kept { items } => {
+                let known = items.into_iter();
+                let known: Vec<_> =
+                    known.filter_map(|(number, result)| Some((self.inquiries.take_message(number)?, result))).collect();
+                answer_givers(known.into_iter());
+            }
             ToHolder::Receipts { recorded, unmatched } => self.receipts_answered(recorded, unmatched),
             ToHolder::Answer { number, answer } => {
                 if let Some(asker) = self.inquiries.take_question(number) {
@@ -401,6 +466,9 @@ impl Peer {
                     };
                     leased.do_send(Leased { outbox: *outbox, partition, holder, room, items });
                 }
+                HolderStep::Elsewhere { holder, partition, items } => {
+                    self.services.store.settle(partition, Settle { holder, items, reply: None });
+                }
                 HolderStep::Settled { holder, partition, count } => {
                     if let Some(Replies { settled: Some(settled), .. }) = self.replies.get(&holder) {
                         settled.do_send(Settled { partition, holder, count });
@@ -408,6 +476,24 @@ impl Peer {
                 }
             }
         }
+    }
+
+    /// The peer has these partitions: what it was asked about others it will not answer.
+    fn has_now(&mut self, owned: Vec<Owned>, ctx: &mut Context<Self>) {
+        if self.owned == owned {
+            return;
+        }
+        let changed = differing(&self.owned, &owned);
+        let (receipts, questions) = self
+            .inquiries
+            .take_of(|asker| changed.contains(&asker.partition), |asker| changed.contains(&asker.partition));
+        self.not_answered(receipts, questions);
+        let lost = self.inquiries.take_messages(Instant::now(), |giver| changed.contains(&giver.partition));
+        answer_givers(lost.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
+        self.owned.clone_from(&owned);
+        // Holders are registered by this, once it is handled.
+        self.services.store.set_remote(self.number, &owned, Arc::new(Way(ctx.address(), self.up.clone())));
+        self.services.store.try_parked_again();
     }
 
     fn receipts_answered(&mut self, recorded: Vec<u32>, unmatched: Vec<u32>) {
@@ -426,17 +512,56 @@ impl Peer {
         self.counters.unanswered.increment(receipts.len() as u64);
         give_back(receipts, Stray::OutOfReach);
         for asker in questions {
-            asker.not_answered();
+            asker.who.not_answered();
         }
     }
 
-    fn seek(&mut self, partition: PartitionId, seek: SeekReceipts) {
-        let SeekReceipts { receipts: RecordReceipts { reply, items }, matching, strays } = seek;
+    /// Whether there is a stream, and the peer has that partition by what it said last.
+    fn reaches(&self, partition: PartitionId) -> bool {
+        self.stream.is_some() && self.owned.iter().any(|owned| owned.partition == partition)
+    }
+
+    /// Gives new messages to the peer. `Err` in the answer is never a promise that they are not kept.
+    fn give(&mut self, partition: PartitionId, accept: Accept) {
+        let Accept { reply, items } = accept;
+        let now = Instant::now();
+        let (mut given, mut refused, mut octets) = (Vec::with_capacity(items.len()), Vec::new(), 0);
+        for item in items {
+            let giver = MessageGiver { partition, tag: item.tag, reply: reply.clone() };
+            let number = match self.reaches(partition) {
+                true => self.inquiries.give_message(now, giver),
+                false => Err(giver),
+            };
+            match number {
+                Ok(tag) => {
+                    octets += item.body.len();
+                    given.push(NewMessage { tag, ..item });
+                }
+                Err(giver) => refused.push((giver, Err(AcceptRefusal::OwnerOutOfReach))),
+            }
+            if octets >= PART_OCTETS {
+                octets = 0;
+                self.say(new_messages::to_part(partition, std::mem::take(&mut given)));
+            }
+        }
+        if !given.is_empty() {
+            self.say(new_messages::to_part(partition, given));
+        }
+        answer_givers(refused.into_iter());
+    }
+
+    fn seek(
+        &mut self,
+        partition: PartitionId,
+        RecordReceipts { reply, items }: RecordReceipts,
+        matching: Matching,
+        strays: Option<Recipient<StrayReceipts>>,
+    ) {
         let now = Instant::now();
         let (mut asked, mut refused) = (Vec::with_capacity(items.len()), Vec::new());
         for item in items {
             let asker = ReceiptAsker { partition, reply: reply.clone(), strays: strays.clone() };
-            if self.stream.is_none() {
+            if !self.reaches(partition) {
                 refused.push((item, asker));
                 continue;
             }
@@ -448,17 +573,18 @@ impl Peer {
         self.not_answered(refused, Vec::new());
         for items in asked.chunks(PART_RECEIPTS) {
             let items = items.to_vec();
-            self.say(translate::to_owner(ToOwner::Receipts { partition, matching, items }));
+            let park = strays.is_none();
+            self.say(translate::to_owner(ToOwner::Receipts { partition, matching, park, items }));
         }
     }
 
-    fn ask(&mut self, partition: PartitionId, question: Question, asker: QuestionAsker) {
-        if self.stream.is_none() {
-            return asker.not_answered();
+    fn ask(&mut self, partition: PartitionId, question: Question, who: WhoAsks) {
+        if !self.reaches(partition) {
+            return who.not_answered();
         }
-        match self.inquiries.ask_question(Instant::now(), asker) {
+        match self.inquiries.ask_question(Instant::now(), QuestionAsker { partition, who }) {
             Ok(number) => self.say(translate::to_owner(ToOwner::Question { number, partition, question })),
-            Err(asker) => asker.not_answered(),
+            Err(asker) => asker.who.not_answered(),
         }
     }
 
@@ -471,6 +597,8 @@ impl Peer {
         }
         let (receipts, questions) = self.inquiries.take_expired(now);
         self.not_answered(receipts, questions);
+        let overdue = self.inquiries.take_messages(now, |_| false);
+        answer_givers(overdue.into_iter().map(|giver| (giver, Err(AcceptRefusal::PartitionLost))));
         if let Some(stream) = &self.stream {
             let (heard, said) = (stream.heard, stream.said);
             if now.saturating_duration_since(heard) > SILENCE_MAX {
@@ -489,15 +617,41 @@ impl Peer {
 fn give_back(receipts: Vec<(OperatorReceipt, ReceiptAsker)>, why: Stray) {
     let mut batches: Vec<(ReceiptAsker, Vec<OperatorReceipt>)> = Vec::new();
     for (receipt, asker) in receipts {
-        let same =
-            |(known, _): &&mut (ReceiptAsker, _)| known.partition == asker.partition && known.reply == asker.reply;
+        let same = |(known, _): &&mut (ReceiptAsker, _)| {
+            known.partition == asker.partition
+                && known.reply == asker.reply
+                && known.strays.is_some() == asker.strays.is_some()
+        };
         match batches.iter_mut().find(same) {
             Some((_, items)) => items.push(receipt),
             None => batches.push((asker, vec![receipt])),
         }
     }
     for (ReceiptAsker { partition, reply, strays }, items) in batches {
-        strays.do_send(StrayReceipts { partition: Some(partition), why, receipts: RecordReceipts { reply, items } });
+        match strays {
+            Some(strays) => {
+                let receipts = RecordReceipts { reply, items };
+                strays.do_send(StrayReceipts { partition: Some(partition), why, receipts });
+            }
+            None => {
+                let items = items.into_iter().map(|receipt| (receipt.tag, false)).collect();
+                reply.do_send(ReceiptsRecorded { items });
+            }
+        }
+    }
+}
+
+/// Tells those who have brought new messages, a batch for each.
+fn answer_givers(answers: impl Iterator<Item = (MessageGiver, Result<MessageId, AcceptRefusal>)>) {
+    let mut batches: Vec<(Recipient<Accepted>, Vec<_>)> = Vec::new();
+    for (MessageGiver { tag, reply, .. }, result) in answers {
+        match batches.iter_mut().find(|(known, _)| *known == reply) {
+            Some((_, items)) => items.push((tag, result)),
+            None => batches.push((reply, vec![(tag, result)])),
+        }
+    }
+    for (reply, items) in batches {
+        reply.do_send(Accepted { items });
     }
 }
 
@@ -506,6 +660,8 @@ impl Actor for Peer {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(LOOK_EVERY, Self::look);
+        // It lives as long as the node.
+        self.services.store.watch(self.services.new_holder(), ctx.address().recipient());
     }
 }
 
@@ -513,25 +669,23 @@ impl Handler<StreamOpened> for Peer {
     type Result = u64;
 
     fn handle(&mut self, opened: StreamOpened, ctx: &mut Context<Self>) -> u64 {
-        let StreamOpened { greeting, outgoing, ends } = opened;
+        let StreamOpened { greeting, own, outgoing, ends } = opened;
         self.close(ctx);
         self.streams += 1;
         let now = Instant::now();
         self.stream = Some(Open { number: self.streams, outgoing, ends: Some(ends), heard: now, said: now });
-        let Greeting { incarnation, partitions, .. } = greeting;
+        let Greeting { incarnation, owned: theirs, .. } = greeting;
         let shown = incarnation.to_string();
         tracing::info!(event = "relay.open", peer = self.number, incarnation = shown, "a stream to the peer is open");
         let mut owned = Vec::new();
-        self.owner.opened(incarnation, &mut owned);
+        self.owner.opened(incarnation, &own.owned, &mut owned);
+        self.owner.owns(self.services.store.owned(), &mut owned);
         self.carry_out_owned(owned, ctx);
         let mut steps = Vec::new();
-        self.holder.opened(incarnation, &mut steps);
+        self.holder.opened(incarnation, theirs.clone(), &mut steps);
         self.carry_out(steps, ctx);
-        if self.partitions != partitions {
-            // Holders are registered by this, once it is handled.
-            self.services.store.set_remote(self.number, &partitions, Arc::new(Way(ctx.address())));
-            self.partitions = partitions;
-        }
+        self.up.store(true, Ordering::Relaxed);
+        self.has_now(theirs, ctx);
         self.services.store.try_parked_again();
         self.streams
     }
@@ -549,6 +703,27 @@ impl Handler<FrameArrived> for Peer {
                 return self.break_off(&error);
             }
         }
+    }
+}
+
+impl Handler<Gone> for Peer {
+    type Result = ();
+
+    /// A partition has come to this node, or left it.
+    fn handle(&mut self, _: Gone, ctx: &mut Context<Self>) {
+        let mut steps = Vec::new();
+        self.owner.owns(self.services.store.owned(), &mut steps);
+        self.carry_out_owned(steps, ctx);
+    }
+}
+
+impl Handler<Superseded> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, Superseded(owned): Superseded, ctx: &mut Context<Self>) {
+        let mut steps = Vec::new();
+        self.holder.superseded(owned, &mut steps);
+        self.carry_out(steps, ctx);
     }
 }
 
@@ -589,17 +764,21 @@ impl Handler<ForPeer> for Peer {
                 }
                 self.holder.settle(partition, holder, items, &mut steps);
             }
-            (Some(partition), Command::Seek(seek)) => self.seek(partition, seek),
+            (Some(partition), Command::Seek(SeekReceipts { receipts, matching, strays })) => {
+                self.seek(partition, receipts, matching, Some(strays));
+            }
+            (Some(partition), Command::Receipts(receipts)) => self.seek(partition, receipts, Matching::Exact, None),
+            (Some(partition), Command::Accept(accept)) => self.give(partition, accept),
             (Some(partition), Command::Find(find)) => {
                 let question = Question::of_find(&find);
-                self.ask(partition, question, QuestionAsker::Find(find.tag, find.reply));
+                self.ask(partition, question, WhoAsks::Find(find.tag, find.reply));
             }
             (Some(partition), Command::Cancel(cancel)) => {
                 let question = Question::of_cancel(&cancel);
-                self.ask(partition, question, QuestionAsker::Cancel(cancel.tag, cancel.reply));
+                self.ask(partition, question, WhoAsks::Cancel(cancel.tag, cancel.reply));
             }
             (Some(partition), Command::Replace(replace)) => {
-                let asker = QuestionAsker::Replace(replace.tag, replace.reply.clone());
+                let asker = WhoAsks::Replace(replace.tag, replace.reply.clone());
                 self.ask(partition, Question::of_replace(replace), asker);
             }
             // Never handed over: the store's handle keeps them here.
@@ -641,11 +820,25 @@ impl Handler<Settled> for Peer {
     }
 }
 
+impl Handler<Accepted> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        let items = accepted.items.into_iter();
+        let items: Vec<_> = items.filter_map(|(tag, result)| Some((self.passed(tag)?, result))).collect();
+        if !items.is_empty() {
+            self.say(translate::to_holder(ToHolder::Kept { items }));
+        }
+    }
+}
+
 impl Handler<ReceiptsRecorded> for Peer {
     type Result = ();
 
     fn handle(&mut self, answer: ReceiptsRecorded, _: &mut Context<Self>) {
-        let recorded = answer.items.into_iter().filter_map(|(tag, _)| self.passed(tag)).collect::<Vec<_>>();
+        // Of what is not kept the peer hears nothing: it asks again.
+        let answered = answer.items.into_iter().filter_map(|(tag, kept)| self.passed(tag).filter(|_| kept));
+        let recorded = answered.collect::<Vec<_>>();
         if !recorded.is_empty() {
             self.say(translate::to_holder(ToHolder::Receipts { recorded, unmatched: Vec::new() }));
         }
@@ -656,8 +849,9 @@ impl Handler<StrayReceipts> for Peer {
     type Result = ();
 
     fn handle(&mut self, strays: StrayReceipts, _: &mut Context<Self>) {
+        let unmatched = strays.why == Stray::Unmatched;
         let items = strays.receipts.items.into_iter();
-        let unmatched = items.filter_map(|receipt| self.passed(receipt.tag)).collect::<Vec<_>>();
+        let unmatched = items.filter_map(|receipt| self.passed(receipt.tag).filter(|_| unmatched)).collect::<Vec<_>>();
         if !unmatched.is_empty() {
             self.say(translate::to_holder(ToHolder::Receipts { recorded: Vec::new(), unmatched }));
         }
@@ -668,7 +862,10 @@ impl Handler<Found> for Peer {
     type Result = ();
 
     fn handle(&mut self, found: Found, _: &mut Context<Self>) {
-        self.answer(found.tag, Answer::Found(found.deliveries));
+        // Of what was not reached the peer hears soon that it has gone.
+        if found.reached {
+            self.answer(found.tag, Answer::Found(found.deliveries));
+        }
     }
 }
 
@@ -676,7 +873,9 @@ impl Handler<Cancelled> for Peer {
     type Result = ();
 
     fn handle(&mut self, cancelled: Cancelled, _: &mut Context<Self>) {
-        self.answer(cancelled.tag, cancelled.into());
+        if cancelled.reached {
+            self.answer(cancelled.tag, cancelled.into());
+        }
     }
 }
 
@@ -684,6 +883,8 @@ impl Handler<Replaced> for Peer {
     type Result = ();
 
     fn handle(&mut self, replaced: Replaced, _: &mut Context<Self>) {
-        self.answer(replaced.tag, Answer::Replaced(replaced.result));
+        if replaced.result != Err(NotReplaced::OutOfReach) {
+            self.answer(replaced.tag, Answer::Replaced(replaced.result));
+        }
     }
 }

@@ -34,7 +34,10 @@ impl Relay for Service {
             match stream::greeted(&relays, &mut incoming).await {
                 Ok(greeting) if greeting.number < relays.greeting().number => {
                     let number = greeting.number;
-                    let why = stream::run(&relays, greeting, incoming, near).await;
+                    let own = relays.greeting();
+                    // A queue that is new has room.
+                    let _ = near.say(own.to_part());
+                    let why = stream::run(&relays, greeting, own, incoming, near).await;
                     tracing::info!(event = "relay.closed", peer = number, "the stream has ended: {why}");
                 }
                 Ok(greeting) => {

@@ -3,7 +3,8 @@
 //!
 //! What must hold, whatever happens:
 //! - a message is written once more than before only for a reason that may: a peer that said "later" or nothing, a link
-//!   or a node that was lost, an owner that was started anew, a lease whose time ran out without a stream;
+//!   or a node that was lost, an owner that was started anew, a partition that left its owner, a lease whose time ran out
+//!   without a stream;
 //! - every message ends; nothing stays on lease, unconfirmed, or counted against a window;
 //! - no link ever holds more than its window, and no side remembers more than the windows allow.
 
@@ -32,7 +33,8 @@ fn run(faults: Faults) -> Seen {
     let mut all = Seen::default();
     for seed in seeds() {
         match std::panic::catch_unwind(|| World::new(seed, faults).run()) {
-            Ok(Seen { relayed, given_back, lost, late }) => {
+            Ok(Seen { relayed, given_back, lost, late, moved }) => {
+                all.moved += moved;
                 all.relayed += relayed;
                 all.given_back += given_back;
                 all.lost += lost;
@@ -78,7 +80,19 @@ fn nodes_that_are_killed_and_started_lose_no_message() {
 }
 
 #[test]
+fn partitions_that_leave_and_come_back_lose_no_message_and_repeat_only_what_was_out() {
+    let seen = run(Faults { moves: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.moved > 0 && seen.late > 0 && seen.lost == 0);
+}
+
+#[test]
+fn partitions_that_move_while_streams_break_and_links_are_lost_lose_no_message() {
+    let seen = run(Faults { breaks: true, links: true, moves: true, ..Faults::default() });
+    assert_seen(seen, |seen| seen.moved > 0 && seen.late > 0 && seen.given_back > 0);
+}
+
+#[test]
 fn all_of_it_together_loses_no_message() {
-    let seen = run(Faults { breaks: true, long_breaks: true, links: true, kills: true });
+    let seen = run(Faults { breaks: true, long_breaks: true, links: true, kills: true, moves: true });
     assert_seen(seen, |seen| seen.given_back > 0 && seen.lost > 0 && seen.late > 0);
 }

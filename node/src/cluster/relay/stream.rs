@@ -58,8 +58,9 @@ async fn keep(relays: &Arc<Relays>, number: u16) {
 /// Opens a stream and reads it; returns why it ended.
 async fn open(relays: &Arc<Relays>, number: u16, channel: Channel) -> String {
     let (near, far) = outgoing();
+    let own = relays.greeting();
     // A queue that is new has room.
-    let _ = near.say(relays.greeting().to_part());
+    let _ = near.say(own.to_part());
     let mut client = RelayClient::new(channel);
     let mut incoming = match tokio::time::timeout(ANSWER_WITHIN, client.exchange(far)).await {
         Ok(Ok(incoming)) => incoming.into_inner(),
@@ -67,7 +68,7 @@ async fn open(relays: &Arc<Relays>, number: u16, channel: Channel) -> String {
         Err(_) => return "no answer".to_owned(),
     };
     match greeted(relays, &mut incoming).await {
-        Ok(greeting) if greeting.number == number => run(relays, greeting, incoming, near).await,
+        Ok(greeting) if greeting.number == number => run(relays, greeting, own, incoming, near).await,
         Ok(greeting) => format!("it says that it is node {}", greeting.number),
         Err(why) => why,
     }
@@ -90,20 +91,17 @@ pub(super) async fn greeted(relays: &Relays, incoming: &mut Streaming<Frame>) ->
     }
 }
 
-/// Gives a stream to the actor of its peer, and reads it for that; returns why it ended.
+/// Gives a stream to the actor of its peer, and reads it for that; returns why it ended. `own`: what we have said first.
 pub(super) async fn run(
     relays: &Arc<Relays>,
     greeting: Greeting,
+    own: Greeting,
     mut incoming: Streaming<Frame>,
     near: Outgoing,
 ) -> String {
     let peer = relays.peer(greeting.number);
-    let own = relays.greeting();
-    if own.number > greeting.number {
-        let _ = near.say(own.to_part());
-    }
     let (ends, mut ended) = oneshot::channel();
-    let Ok(stream) = peer.send(StreamOpened { greeting, outgoing: near, ends }).await else {
+    let Ok(stream) = peer.send(StreamOpened { greeting, own, outgoing: near, ends }).await else {
         return "this node stops".to_owned();
     };
     let why = loop {

@@ -9,12 +9,13 @@ use smsc_proto::receipt::ReceiptError;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
-    Cancelling, Content, DeliveryStatus, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewText, NotReplaced,
-    OperatorReceipt, Origin, Outbox, Outcome, ReceiptRequest, Settlement,
+    Cancelling, Content, DeliveryStatus, Fingerprint, Lease, LeasedDelivery, Matching, Name, NewMessage, NewText,
+    NotReplaced, OperatorReceipt, Origin, Outbox, Outcome, Owned, ReceiptRequest, Settlement,
 };
 use uuid::Uuid;
 
 use super::error::RelayError;
+use super::new_messages;
 use super::part::{Answer, Question, Replacing, ToHolder, ToOwner};
 use super::wire::{self, part::Part};
 
@@ -28,6 +29,11 @@ pub enum Said {
     Beat,
     ToOwner(ToOwner),
     ToHolder(ToHolder),
+    /// From a node that has no partition. Their tags are the asker's, answered with [`ToHolder::Kept`].
+    NewMessages {
+        partition: PartitionId,
+        items: Vec<NewMessage>,
+    },
 }
 
 /// Who has opened a stream, and what it owns.
@@ -38,7 +44,7 @@ pub struct Greeting {
     /// Of this run of its process.
     pub incarnation: Uuid,
     /// Its partitions.
-    pub partitions: Vec<PartitionId>,
+    pub owned: Vec<Owned>,
 }
 
 impl Greeting {
@@ -47,7 +53,8 @@ impl Greeting {
         Part::Greeting(wire::Greeting {
             number: self.number.into(),
             incarnation: self.incarnation.as_bytes().to_vec().into(),
-            partitions: self.partitions.iter().map(|partition| partition.number().into()).collect(),
+            partitions: partitions_out(&self.owned),
+            lives: lives_out(&self.owned),
         })
     }
 
@@ -61,7 +68,7 @@ impl Greeting {
             number: u16::try_from(greeting.number).map_err(|_| RelayError::Malformed("a node number"))?,
             incarnation: Uuid::from_slice(&greeting.incarnation)
                 .map_err(|_| RelayError::Malformed("an incarnation"))?,
-            partitions: greeting.partitions.into_iter().map(partition).collect::<Result<_, _>>()?,
+            owned: owned_in(&greeting.partitions, &greeting.lives)?,
         })
     }
 }
@@ -88,11 +95,13 @@ pub fn to_owner(said: ToOwner) -> Part {
             holder,
             outcomes: items.into_iter().map(outcome_out).collect(),
         }),
-        ToOwner::Receipts { partition, matching, items } => Part::Receipts(wire::Receipts {
+        ToOwner::Receipts { partition, matching, park, items } => Part::Receipts(wire::Receipts {
             partition: partition.number().into(),
             forgiving: matching == Matching::Forgiving,
+            park,
             receipts: items.into_iter().map(receipt_out).collect(),
         }),
+        ToOwner::Heard { number } => Part::Heard(number),
         ToOwner::Question { number, partition, question } => Part::Question(wire::Question {
             number,
             partition: partition.number().into(),
@@ -115,11 +124,23 @@ pub fn to_holder(said: ToHolder) -> Part {
         ToHolder::Receipts { recorded, unmatched } => {
             Part::ReceiptsAnswer(wire::ReceiptsAnswer { recorded, unmatched })
         }
+        ToHolder::Owned { number, owned } => {
+            Part::Owned(wire::Owned { number, partitions: partitions_out(&owned), lives: lives_out(&owned) })
+        }
+        ToHolder::Kept { items } => new_messages::kept_out(items),
         ToHolder::Answer { number, answer } => Part::Answer(wire::Answer { number, answer: Some(answer_out(answer)) }),
     }
 }
 
-fn party_of(outbox: Outbox) -> wire::Party {
+fn partitions_out(owned: &[Owned]) -> Vec<u32> {
+    owned.iter().map(|owned| owned.partition.number().into()).collect()
+}
+
+fn lives_out(owned: &[Owned]) -> Vec<u64> {
+    owned.iter().map(|owned| owned.life).collect()
+}
+
+pub(super) fn party_of(outbox: Outbox) -> wire::Party {
     let (account, name) = match outbox {
         Outbox::Account(name) => (true, name),
         Outbox::Operator(name) => (false, name),
@@ -127,7 +148,7 @@ fn party_of(outbox: Outbox) -> wire::Party {
     wire::Party { account, name: name.as_str().to_owned() }
 }
 
-fn origin_out(origin: Origin) -> wire::Party {
+pub(super) fn origin_out(origin: Origin) -> wire::Party {
     party_of(match origin {
         Origin::Account(name) => Outbox::Account(name),
         Origin::Operator(name) => Outbox::Operator(name),
@@ -308,6 +329,12 @@ impl Reader {
             Part::Outcomes(outcomes) => Said::ToOwner(self.outcomes(outcomes)?),
             Part::Receipts(receipts) => Said::ToOwner(self.receipts(receipts)?),
             Part::Question(question) => Said::ToOwner(self.question(question)?),
+            Part::NewMessages(messages) => new_messages::read(self, messages)?,
+            Part::Kept(kept) => Said::ToHolder(ToHolder::Kept { items: new_messages::kept_in(kept)? }),
+            Part::Heard(number) => Said::ToOwner(ToOwner::Heard { number }),
+            Part::Owned(wire::Owned { number, partitions, lives }) => {
+                Said::ToHolder(ToHolder::Owned { number, owned: owned_in(&partitions, &lives)? })
+            }
             Part::Ring(wire::Ring { partition: number, holder }) => {
                 Said::ToHolder(ToHolder::Ring { holder, partition: partition(number)? })
             }
@@ -334,13 +361,13 @@ impl Reader {
         Ok(name)
     }
 
-    fn outbox(&mut self, party: Option<wire::Party>) -> Result<Outbox, RelayError> {
+    pub(super) fn outbox(&mut self, party: Option<wire::Party>) -> Result<Outbox, RelayError> {
         let wire::Party { account, name } = party.ok_or(RelayError::Malformed("nobody"))?;
         let name = self.name(name)?;
         Ok(if account { Outbox::Account(name) } else { Outbox::Operator(name) })
     }
 
-    fn origin(&mut self, party: Option<wire::Party>) -> Result<Origin, RelayError> {
+    pub(super) fn origin(&mut self, party: Option<wire::Party>) -> Result<Origin, RelayError> {
         Ok(match self.outbox(party)? {
             Outbox::Account(name) => Origin::Account(name),
             Outbox::Operator(name) => Origin::Operator(name),
@@ -381,10 +408,10 @@ impl Reader {
     }
 
     fn receipts(&mut self, receipts: wire::Receipts) -> Result<ToOwner, RelayError> {
-        let wire::Receipts { partition: number, forgiving, receipts } = receipts;
+        let wire::Receipts { partition: number, forgiving, receipts, park } = receipts;
         let matching = if forgiving { Matching::Forgiving } else { Matching::Exact };
         let items = receipts.into_iter().map(|receipt| self.receipt(receipt)).collect::<Result<_, _>>()?;
-        Ok(ToOwner::Receipts { partition: partition(number)?, matching, items })
+        Ok(ToOwner::Receipts { partition: partition(number)?, matching, park, items })
     }
 
     fn receipt(&mut self, receipt: wire::Receipt) -> Result<OperatorReceipt, RelayError> {
@@ -489,15 +516,22 @@ impl Reader {
     }
 }
 
-fn partition(number: u32) -> Result<PartitionId, RelayError> {
+pub(super) fn partition(number: u32) -> Result<PartitionId, RelayError> {
     u16::try_from(number).ok().and_then(PartitionId::new).ok_or(RelayError::Malformed("a partition's number"))
+}
+
+/// Partitions and their lives, in the same order.
+fn owned_in(partitions: &[u32], lives: &[u64]) -> Result<Vec<Owned>, RelayError> {
+    let lives = lives.iter().copied().chain(std::iter::repeat(0));
+    let owned = partitions.iter().zip(lives);
+    owned.map(|(number, life)| Ok(Owned { partition: partition(*number)?, life })).collect()
 }
 
 fn lease_in(lease: wire::Lease) -> Result<Lease, RelayError> {
     Ok(Lease { partition: partition(lease.partition)?, slot: lease.slot, number: lease.number })
 }
 
-fn message_id(value: u64) -> Result<MessageId, RelayError> {
+pub(super) fn message_id(value: u64) -> Result<MessageId, RelayError> {
     MessageId::from_u64(value).ok_or(RelayError::Malformed("a message_id"))
 }
 

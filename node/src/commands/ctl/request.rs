@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Map, Value, json};
 
 use super::http::CtlError;
-use super::verbs::{Config, Entries, Links, Messages, RouteName, Routes, Sessions, Verb};
+use super::verbs::{Cdr, Config, Entries, Links, Messages, RouteName, Routes, Sessions, Verb};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,8 @@ impl Request {
             Verb::Queues => get("queues"),
             Verb::Messages { verb } => messages(verb),
             Verb::Drain { name, yes } => post(&["drain"], Some(json!({ "node": name, "dry_run": !yes }))),
+            Verb::Cdr { verb: None | Some(Cdr::Status) } => get("cdr"),
+            Verb::Cdr { verb: Some(Cdr::Rotate) } => post(&["cdr", "rotate"], None),
             Verb::Config { verb: None | Some(Config::Show) } => get("config"),
             Verb::Config { verb: Some(Config::Reload) } => post(&["config", "reload"], None),
             Verb::Events { .. } | Verb::Top | Verb::Completions { .. } => {

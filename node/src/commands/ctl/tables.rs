@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 
 use super::text_of;
-use super::verbs::{Config, Entries, Links, Messages, Routes, Sessions, Verb};
+use super::verbs::{Cdr, Config, Entries, Links, Messages, Routes, Sessions, Verb};
 use crate::commands::terminal::{Paint, count, counted};
 
 /// The answer to that verb.
@@ -26,6 +26,8 @@ pub(super) fn text(verb: &Verb, answer: &Value) -> String {
             format!("cancelled: {}\n", counted(answer["cancelled"].as_u64().unwrap_or_default(), "delivery"))
         }
         Verb::Drain { .. } => drain(answer),
+        Verb::Cdr { verb: Some(Cdr::Rotate) } => cdr_rotated(answer),
+        Verb::Cdr { .. } => cdr(answer),
         Verb::Config { verb: Some(Config::Reload) } => reloaded(answer),
         Verb::Config { .. } => config(answer),
         Verb::Sessions { .. } | Verb::Links { .. } => format!("done: {}\n", text_of(&answer["note"])),
@@ -477,6 +479,36 @@ fn drain(answer: &Value) -> String {
     match answer["dry_run"] == true {
         true => format!("would drain {what}: {note}\nwith --yes it is done\n"),
         false => format!("draining {what}: {note}\n"),
+    }
+}
+
+fn cdr(answer: &Value) -> String {
+    let backlog = number(&answer["backlog_records"]);
+    if answer["on"] != true {
+        return format!("off: [cdr] is not configured\n{backlog} that were owed when it was on wait\n");
+    }
+    let mut text = String::new();
+    if !answer["failure"].is_null() {
+        let failure = &answer["failure"];
+        text.push_str(&format!("NOT WRITTEN since {}: {}\n", short(&failure["since"]), text_of(&failure["reason"])));
+    }
+    let age = answer["oldest_record_age_seconds"].as_f64().unwrap_or_default();
+    text.push_str(&format!("{backlog} wait to be written, the oldest for {age:.1} s\n"));
+    text.push_str(&format!("{} written since the start\n", number(&answer["records_written"])));
+    let rows = [("writing", &answer["file"]), ("closed", &answer["last_closed"])].map(|(what, file)| {
+        let since = if file["opened"].is_null() { &file["closed"] } else { &file["opened"] };
+        vec![what.to_owned(), text_of(&file["name"]), number(&file["records"]), short(since)]
+    });
+    text + &table(&["", "FILE", ">RECORDS", "SINCE"], rows.into_iter().filter(|row| !row[1].is_empty()))
+}
+
+fn cdr_rotated(answer: &Value) -> String {
+    match text_of(&answer["closed"]["name"]) {
+        name if name.is_empty() => format!("nothing to close: {}\n", text_of(&answer["note"])),
+        name => format!(
+            "closed {name} with {}\n",
+            counted(answer["closed"]["records"].as_u64().unwrap_or_default(), "record")
+        ),
     }
 }
 

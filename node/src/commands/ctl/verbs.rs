@@ -53,6 +53,11 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Call detail records: how far they are written; close a file
+    Cdr {
+        #[command(subcommand)]
+        verb: Option<Cdr>,
+    },
     /// The configuration in force, without secrets
     Config {
         #[command(subcommand)]
@@ -236,6 +241,15 @@ pub(super) enum Messages {
         /// Its message_id
         id: String,
     },
+}
+
+/// What is done with call detail records.
+#[derive(Debug, Subcommand)]
+pub(super) enum Cdr {
+    /// What is written, what waits, and why if it does
+    Status,
+    /// Close the file that is being written, before it is large or old enough
+    Rotate,
 }
 
 /// What is done to the configuration.

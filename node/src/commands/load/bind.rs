@@ -15,7 +15,7 @@ use smsc_proto::ids::OperatorMessageId;
 use smsc_proto::smpp::codec::{Frame, HEADER_LENGTH, Header, encode_header_only};
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::{Bind, Pdu, SmFields};
+use smsc_proto::smpp::pdu::{Bind, BindKind, Pdu, SmFields};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -43,6 +43,8 @@ pub(super) struct Target {
     pub(super) system_id: String,
     /// With which password.
     pub(super) password: String,
+    /// As what.
+    pub(super) kind: BindKind,
 }
 
 /// One bind.
@@ -68,7 +70,7 @@ struct Sent {
 impl LoadBind {
     /// Connects and binds.
     pub(super) async fn open(run: Arc<Run>, target: Target, bell: Arc<Notify>) -> Result<Self, ClientError> {
-        let connection = connect(&run, &target).await?;
+        let connection = connect(&target).await?;
         // The bind had 1.
         let outstanding = Ring::new(run.window, 2);
         run.came();
@@ -78,6 +80,11 @@ impl LoadBind {
     /// What wakes it.
     pub(super) fn bell(&self) -> Arc<Notify> {
         self.bell.clone()
+    }
+
+    /// Whether it sends messages.
+    pub(super) fn sends(&self) -> bool {
+        self.target.kind != BindKind::Receiver
     }
 
     /// Sends and receives until the run is over, making the connection again when it is lost. `cursor`: its messages
@@ -141,7 +148,11 @@ impl LoadBind {
 
     /// Sends what window and schedule allow.
     fn top_up(&mut self) {
-        if self.unbound || self.connection.output.len() > UNSENT_MAX || self.run.phase() != Phase::Sending {
+        if !self.sends()
+            || self.unbound
+            || self.connection.output.len() > UNSENT_MAX
+            || self.run.phase() != Phase::Sending
+        {
             return;
         }
         let now = Instant::now();
@@ -267,7 +278,7 @@ impl LoadBind {
             if self.run.phase() == Phase::Over {
                 return false;
             }
-            if let Ok(connection) = connect(&self.run, &self.target).await {
+            if let Ok(connection) = connect(&self.target).await {
                 self.connection = connection;
                 self.unbound = false;
                 self.run.came();
@@ -354,10 +365,10 @@ impl Batch<'_> {
     }
 }
 
-async fn connect(run: &Run, target: &Target) -> Result<Connection, ClientError> {
+async fn connect(target: &Target) -> Result<Connection, ClientError> {
     let bind = bind_body(&target.system_id, &target.password)?;
     let mut connection = target.endpoint.connect().await?;
-    match tokio::time::timeout(ANSWER_TIMEOUT, bind_on(&mut connection, run, bind)).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, bind_on(&mut connection, target.kind, bind)).await {
         Err(_) => Err(ClientError::BindUnanswered(ANSWER_TIMEOUT)),
         Ok(Err(_)) => Err(ClientError::ClosedBeforeBound),
         // A link that is bound already is bound (Q25).
@@ -367,8 +378,8 @@ async fn connect(run: &Run, target: &Target) -> Result<Connection, ClientError> 
 }
 
 /// Binds; what came behind the bind_resp stays in the input (Q3).
-async fn bind_on(connection: &mut Connection, run: &Run, bind: Bind) -> io::Result<CommandStatus> {
-    Pdu::Bind(run.kind, bind).encode(CommandStatus::ESME_ROK, 1, &mut connection.output);
+async fn bind_on(connection: &mut Connection, kind: BindKind, bind: Bind) -> io::Result<CommandStatus> {
+    Pdu::Bind(kind, bind).encode(CommandStatus::ESME_ROK, 1, &mut connection.output);
     loop {
         let read = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = connection.poll_flush(cx) {

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smsc_proto::smpp::pdu::BindKind;
 
 use super::receipts::Receipts;
 use super::tally::Tally;
@@ -26,8 +25,6 @@ pub(super) enum Phase {
 /// One run, as all its binds see it.
 #[derive(Debug)]
 pub(super) struct Run {
-    /// As what to bind.
-    pub(super) kind: BindKind,
     /// The window of each bind.
     pub(super) window: usize,
     /// How long a message waits for its response.
@@ -44,17 +41,17 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// A run of at most `count` messages, written by the templates in turn (at least one).
+    /// A run of at most `count` messages, written by the templates in turn (at least one). `receipts`: whether they are
+    /// waited for.
     pub(super) fn new(
-        kind: BindKind,
+        receipts: bool,
         window: usize,
         response_timeout: Duration,
         templates: Vec<Template>,
         count: u64,
     ) -> Self {
-        let receipts = (kind != BindKind::Transmitter).then(|| Mutex::new(Receipts::new()));
+        let receipts = receipts.then(|| Mutex::new(Receipts::new()));
         Self {
-            kind,
             window,
             response_timeout,
             templates,
@@ -183,7 +180,7 @@ mod tests {
     #[test]
     fn no_more_messages_are_claimed_than_the_run_has() {
         let templates = vec![Template::new(Address::default(), "46", 1, 1)];
-        let run = Run::new(BindKind::Transceiver, 10, Duration::from_secs(30), templates, 25);
+        let run = Run::new(true, 10, Duration::from_secs(30), templates, 25);
         assert_eq!(run.claim(10), (0, 10));
         assert_eq!(run.claim(10), (10, 10));
         assert!(!run.is_all_claimed());

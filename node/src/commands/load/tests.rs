@@ -162,6 +162,37 @@ fn binds_go_over_all_addresses_and_accounts() {
 }
 
 #[test]
+fn receivers_bind_where_they_are_told_and_who_sends_is_a_transmitter_then() {
+    let args = parse(&["--binds", "2", "--smsc", "a:1", "--receiver", "b:1"]);
+    let targets = targets(&args).expect("good addresses");
+    let binds: Vec<(&str, BindKind)> = targets.iter().map(|target| (target.endpoint.address(), target.kind)).collect();
+    let (sends, reads) = (("a:1", BindKind::Transmitter), ("b:1", BindKind::Receiver));
+    assert_eq!(binds, [sends, sends, reads, reads]);
+}
+
+#[test]
+fn who_only_reads_has_no_part_in_the_schedule() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let silent = SimulatedOperator::new(Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() });
+    runtime.spawn(async move {
+        let listener = TcpListener::from_std(listener).expect("a socket");
+        silent.serve_on(listener).await
+    });
+    let arguments = ["--rate", "1000", "--count", "200", "--binds", "3", "--drain", "50ms", "--threads", "2"];
+    let options = Options { receipts: vec![ReceiptShare::all(Receipts::Never)], ..options() };
+    let receiver = ["--receiver", &address];
+    let all: Vec<&str> = arguments.into_iter().chain(receiver).collect();
+    let (summary, operator) = outcome(options, &all);
+    // Nobody brings receipts from one to the other here.
+    assert_eq!((summary.binds, summary.tally.accepted, operator.accepted), (6, 200, 200));
+    assert_eq!((summary.unsent, summary.missing), (0, Some(200)));
+}
+
+#[test]
 fn arguments_that_make_no_message_are_refused() {
     for wrong in [
         ["--to-prefix", "46x"],

@@ -21,17 +21,25 @@ const OPENING_MAX: usize = 256;
 pub(super) struct Worker {
     /// To be joined when the run is over.
     pub(super) thread: JoinHandle<()>,
-    opened: mpsc::Receiver<Vec<Result<Arc<Notify>, ClientError>>>,
+    opened: mpsc::Receiver<Vec<Result<Opened, ClientError>>>,
     begin: Option<oneshot::Sender<Begin>>,
-    /// What wakes its binds, in their order.
-    pub(super) bells: Vec<Arc<Notify>>,
-    first_bind: usize,
+    /// What wakes its binds that send, in their order.
+    pub(super) senders: Vec<Arc<Notify>>,
+    /// What wakes those that only read.
+    pub(super) receivers: Vec<Arc<Notify>>,
+    first_sender: usize,
+}
+
+/// A bind that is bound.
+struct Opened {
+    bell: Arc<Notify>,
+    sends: bool,
 }
 
 /// The run begins.
 struct Begin {
     schedule: Option<Schedule>,
-    first_bind: usize,
+    first_sender: usize,
 }
 
 impl Worker {
@@ -39,7 +47,7 @@ impl Worker {
     pub(super) fn start(&mut self, schedule: Option<Schedule>) {
         if let Some(begin) = self.begin.take() {
             // A worker that is gone is found when it is joined.
-            let _ = begin.send(Begin { schedule, first_bind: self.first_bind });
+            let _ = begin.send(Begin { schedule, first_sender: self.first_sender });
         }
     }
 }
@@ -58,23 +66,31 @@ pub(super) fn start_workers(run: &Arc<Run>, targets: Vec<Target>, threads: usize
             let run = run.clone();
             let body = move || runtime.block_on(work(run, targets, opened_tx, begin_rx));
             let thread = thread::Builder::new().name("load".to_owned()).spawn(body).map_err(cannot)?;
-            Ok(Worker { thread, opened, begin: Some(begin), bells: Vec::new(), first_bind: 0 })
+            Ok(Worker {
+                thread,
+                opened,
+                begin: Some(begin),
+                senders: Vec::new(),
+                receivers: Vec::new(),
+                first_sender: 0,
+            })
         })
         .collect()
 }
 
 /// Waits until all binds are bound or refused; says which were refused.
 pub(super) fn await_binds(workers: &mut [Worker]) -> Vec<ClientError> {
-    let (mut refused, mut bound) = (Vec::new(), 0);
+    let (mut refused, mut senders) = (Vec::new(), 0);
     for worker in workers {
-        worker.first_bind = bound;
+        worker.first_sender = senders;
         for opened in worker.opened.recv().unwrap_or_default() {
             match opened {
-                Ok(bell) => worker.bells.push(bell),
+                Ok(Opened { bell, sends: true }) => worker.senders.push(bell),
+                Ok(Opened { bell, sends: false }) => worker.receivers.push(bell),
                 Err(error) => refused.push(error),
             }
         }
-        bound += worker.bells.len();
+        senders += worker.senders.len();
     }
     refused
 }
@@ -83,7 +99,7 @@ pub(super) fn await_binds(workers: &mut [Worker]) -> Vec<ClientError> {
 async fn work(
     run: Arc<Run>,
     targets: Vec<Target>,
-    opened: mpsc::Sender<Vec<Result<Arc<Notify>, ClientError>>>,
+    opened: mpsc::Sender<Vec<Result<Opened, ClientError>>>,
     begin: oneshot::Receiver<Begin>,
 ) {
     let (mut opening, mut targets) = (JoinSet::new(), targets.into_iter());
@@ -95,7 +111,7 @@ async fn work(
         let Some(joined) = opening.join_next().await else { break };
         match joined {
             Ok(Ok(bind)) => {
-                results.push(Ok(bind.bell()));
+                results.push(Ok(Opened { bell: bind.bell(), sends: bind.sends() }));
                 binds.push(bind);
             }
             Ok(Err(error)) => results.push(Err(error)),
@@ -103,8 +119,8 @@ async fn work(
         }
     }
     let _ = opened.send(results);
-    let Ok(Begin { schedule, first_bind }) = begin.await else { return };
-    if first_bind == 0 {
+    let Ok(Begin { schedule, mut first_sender }) = begin.await else { return };
+    if first_sender == 0 {
         let run = run.clone();
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
@@ -113,8 +129,11 @@ async fn work(
         });
     }
     let mut working = JoinSet::new();
-    for (index, bind) in binds.into_iter().enumerate() {
-        working.spawn(bind.work(schedule.map(|schedule| schedule.cursor(first_bind + index))));
+    for bind in binds {
+        let schedule = schedule.filter(|_| bind.sends());
+        let cursor = schedule.map(|schedule| schedule.cursor(first_sender));
+        first_sender += usize::from(bind.sends());
+        working.spawn(bind.work(cursor));
     }
     while working.join_next().await.is_some() {}
 }

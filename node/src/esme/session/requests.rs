@@ -99,7 +99,7 @@ impl EsmeSession {
     /// Refuses a message.
     pub(super) fn refuse(&mut self, sequence_number: u32, command: CommandId, refusal: Refusal) {
         if let Some(bound) = &self.bound {
-            bound.metrics.rejected(refusal.reason());
+            bound.metrics.rejected(refusal.reason(), refusal.status());
         }
         self.wire.session.respond(sequence_number, command, refusal.status(), b"");
     }

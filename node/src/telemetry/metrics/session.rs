@@ -1,6 +1,7 @@
 //! What is counted of an ESME's session.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, SharedString, counter, gauge, histogram};
@@ -10,6 +11,7 @@ use smsc_proto::smpp::pdu::BindKind;
 
 use super::labels;
 use super::pdus::{self, Side};
+use crate::console::tally::{self, Tally};
 
 /// The metrics of one bound session of an ESME. The session is counted until [`ended`](Self::ended), or its drop.
 pub struct SessionMetrics {
@@ -22,11 +24,13 @@ pub struct SessionMetrics {
     response_duration: Histogram,
     rejected: RefCell<Vec<(&'static str, Counter)>>,
     counted: Cell<bool>,
+    tally: Arc<Tally>,
 }
 
 impl SessionMetrics {
     /// For a session that the account is about to bind so.
     pub fn esme(account: &str, bind: BindKind) -> Self {
+        let tally = tally::of_account(account);
         let account = labels::account(account);
         let bind_type = bind_type(bind);
         Self {
@@ -50,6 +54,7 @@ impl SessionMetrics {
             ),
             rejected: RefCell::default(),
             counted: Cell::new(false),
+            tally,
             account,
             bind_type,
         }
@@ -71,10 +76,12 @@ impl SessionMetrics {
     /// So many messages are durable and were acknowledged.
     pub fn accepted(&self, count: u64) {
         self.accepted.increment(count);
+        self.tally.well(count);
     }
 
-    /// A message was refused, for a reason from a fixed set.
-    pub fn rejected(&self, reason: &'static str) {
+    /// A message was refused with that status, for a reason from a fixed set.
+    pub fn rejected(&self, reason: &'static str, status: CommandStatus) {
+        self.tally.failed(status.name());
         if reason == "throttled" {
             self.throttled.increment(1);
         }
@@ -96,6 +103,7 @@ impl SessionMetrics {
     /// One message of a batch was answered so long after it came.
     pub fn answered(&self, took: Duration) {
         self.response_duration.record(took);
+        self.tally.took(took);
     }
 
     /// Adds the PDUs that the session has counted since the last call.

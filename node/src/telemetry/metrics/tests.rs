@@ -42,9 +42,9 @@ fn messages_are_counted_per_account_and_reason() {
     install(1_000);
     let metrics = SessionMetrics::esme("submitter", BindKind::Transmitter);
     metrics.accepted(64);
-    metrics.rejected("no_route");
-    metrics.rejected("throttled");
-    metrics.rejected("throttled");
+    metrics.rejected("no_route", CommandStatus::ESME_RINVDSTADR);
+    metrics.rejected("throttled", CommandStatus::ESME_RTHROTTLED);
+    metrics.rejected("throttled", CommandStatus::ESME_RTHROTTLED);
     let account = ("account", "submitter");
     assert_eq!(value("smsc_messages_accepted_total", &[account]), Some(64.0));
     assert_eq!(value("smsc_messages_rejected_total", &[account, ("reason", "no_route")]), Some(1.0));

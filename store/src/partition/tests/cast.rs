@@ -10,7 +10,7 @@ use smsc_proto::address::Address;
 use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::smpp::command_status::CommandStatus;
-use smsc_proto::smpp::pdu::BindKind;
+use smsc_proto::smpp::pdu::{BindKind, SmBody, SmFields};
 
 use super::super::*;
 use crate::error::StoreError;
@@ -49,6 +49,7 @@ pub(super) struct Inbox {
     pub(super) cancelled: Vec<Cancelled>,
     pub(super) replaced: Vec<Replaced>,
     pub(super) searched: Vec<SearchStep>,
+    pub(super) cdrs: Vec<Cdr>,
     pub(super) rings: Vec<Outbox>,
 }
 
@@ -80,6 +81,7 @@ collect! {
     Cancelled: |inbox, it| inbox.cancelled.push(it);
     Replaced: |inbox, it| inbox.replaced.push(it);
     SearchStep: |inbox, it| inbox.searched.push(it);
+    CdrsTaken: |inbox, it| inbox.cdrs.extend(it.items);
     Ring: |inbox, it| inbox.rings.push(it.outbox);
 }
 
@@ -124,6 +126,7 @@ pub(super) fn options() -> StoreOptions {
         receipt_grace: Duration::from_secs(3_600),
         parked_max: Duration::from_secs(10 * 86_400),
         disk_free_min: 0,
+        cdr: false,
         outboxes: Vec::new(),
     }
 }
@@ -420,6 +423,22 @@ impl Node {
         self.find(message_id).first().map(|status| status.state)
     }
 
+    /// Takes so many call detail records, as a writer does that asks again and again.
+    pub(super) fn take_cdrs(&mut self, max: usize) -> Vec<Cdr> {
+        let mut cdrs = Vec::new();
+        for _ in 0..4 {
+            let take = TakeCdrs { written: Vec::new(), max: max - cdrs.len(), reply: self.to() };
+            self.apply(Command::TakeCdrs(take));
+            cdrs.extend(self.inbox().cdrs);
+        }
+        cdrs
+    }
+
+    /// These are in their file.
+    pub(super) fn write_cdrs(&mut self, written: Vec<CdrKey>) {
+        self.apply(Command::TakeCdrs(TakeCdrs { written, max: 0, reply: self.to() }));
+    }
+
     /// A message that the operator has taken under this id.
     pub(super) fn send(&mut self, draft: &Draft, id: u64) -> MessageId {
         let message = self.accept(draft);
@@ -485,6 +504,12 @@ pub(super) fn refused() -> Outcome {
     Outcome::Refused { status: CommandStatus(11), state: MessageState::Rejected, error: *b"011" }
 }
 
+/// The wire body of a submit_sm with that text.
+pub(super) fn submit_sm(text: &[u8]) -> Bytes {
+    let fields = SmFields { short_message: text, ..SmFields::decode(&[0; 17]).unwrap() };
+    SmBody::from_fields(&fields, &[]).unwrap().octets().clone()
+}
+
 /// What op-a reports about the message that it knows by this id.
 pub(super) fn delivrd(id: u64) -> OperatorReceipt {
     OperatorReceipt {
@@ -524,6 +549,7 @@ pub(super) fn picture(node: &Node) -> BTreeMap<u64, String> {
                 Stage::Staged | Stage::Scheduled | Stage::Retry | Stage::Ready | Stage::Leased => "waits",
                 Stage::Enroute => "enroute",
                 Stage::Retained => "retained",
+                Stage::Owed => "owed",
                 Stage::Gone => "gone",
             };
             let retained = d.stage == Stage::Retained;
@@ -533,7 +559,7 @@ pub(super) fn picture(node: &Node) -> BTreeMap<u64, String> {
             // A text that was replaced counts as the body's.
             let body = body.map(|hash| (hash, partition.replacements.text(slot)));
             let waiting = (!retained).then_some((d.due, d.expires, d.priority, d.receipts, d.unanswered, body));
-            let marks = (d.fingerprint, d.marks.aliased());
+            let marks = (d.fingerprint, d.marks.aliased(), partition.owed.of(slot, d));
             let rest = (marks, d.tick, d.accepted, d.destination, d.state, d.error, d.done, d.attempts, ids);
             // With an operator, its name stands beside the id; where a copy was on lease meanwhile is forgotten.
             let waits = (stage == "waits" && !d.is_receipt()).then(|| partition.outboxes.get(d.outbox).outbox);

@@ -1,7 +1,7 @@
 //! Random life with crashes: whatever happens, an accepted message ends in exactly one final state, and its receipt
 //! arrives exactly once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use smsc_proto::ids::{MessageId, MessageRef};
@@ -56,6 +56,11 @@ enum Step {
         millis: u64,
     },
     Clean,
+    /// Call detail records are taken, and written if the writer does not fail.
+    TakeCdrs {
+        max: usize,
+        written: bool,
+    },
     Release,
     Crash,
     /// A crash while a batch is written: so many of its records reach the disk.
@@ -86,6 +91,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..50_usize).prop_map(|message| Step::Replace { message }),
         3 => (1..100_000_u64).prop_map(|millis| Step::Wait { millis }),
         2 => Just(Step::Clean),
+        3 => (1..4_usize, any::<bool>()).prop_map(|(max, written)| Step::TakeCdrs { max, written }),
         1 => Just(Step::Release),
         1 => Just(Step::Crash),
         1 => (0..6_usize, any::<bool>()).prop_map(|(records, settle)| Step::CrashInAppend { records, settle }),
@@ -104,6 +110,8 @@ struct World {
     /// Receipts that an ESME has taken or refused for good, and those whose confirmation may not be durable.
     receipts: BTreeMap<MessageId, u32>,
     unsure: BTreeSet<MessageId>,
+    /// Call detail records by their names, as they were offered.
+    cdrs: HashMap<CdrKey, Cdr>,
     leases: Vec<LeasedDelivery>,
     ended: Vec<LeasedDelivery>,
     next_id: u64,
@@ -115,10 +123,10 @@ fn outbox(number: u8) -> Outbox {
 }
 
 impl World {
-    /// With room in memory for so many octets of bodies.
-    fn new(memory_max: u64) -> Self {
+    /// With room in memory for so many octets of bodies, with or without CDRs.
+    fn new(memory_max: u64, cdr: bool) -> Self {
         // What is retained can be asked for till the end, so that every message is accounted for.
-        let options = StoreOptions { retention: std::time::Duration::from_secs(1 << 40), memory_max, ..options() };
+        let options = StoreOptions { retention: std::time::Duration::from_secs(1 << 40), memory_max, cdr, ..options() };
         let node = Node::cleaning(options, CleaningRules { slack: 2_000, step_max: 3 });
         Self {
             node,
@@ -127,6 +135,7 @@ impl World {
             finals: BTreeMap::new(),
             receipts: BTreeMap::new(),
             unsure: BTreeSet::new(),
+            cdrs: HashMap::new(),
             leases: Vec::new(),
             ended: Vec::new(),
             next_id: 0,
@@ -220,6 +229,7 @@ impl World {
             Step::Clean => {
                 self.node.clean();
             }
+            Step::TakeCdrs { max, written } => self.take_cdrs(max, written),
             Step::Release => {
                 for holder in [LINK, BIND] {
                     self.node.apply(Command::Release(Release { holder }));
@@ -234,6 +244,21 @@ impl World {
 
     fn nth(&self, message: usize) -> Option<MessageId> {
         self.accepted.keys().nth(message % self.accepted.len().max(1)).copied()
+    }
+
+    fn take_cdrs(&mut self, max: usize, written: bool) {
+        let cdrs = self.node.take_cdrs(max);
+        let keys: Vec<CdrKey> = cdrs.iter().map(|cdr| cdr.key).collect();
+        for cdr in cdrs {
+            if let Some(before) = self.cdrs.get(&cdr.key) {
+                let facts = |cdr: &Cdr| (cdr.message_id, cdr.state, cdr.at, cdr.done, cdr.attempts, cdr.body.clone());
+                assert_eq!(facts(before), facts(&cdr), "a record that is offered again is the same");
+            }
+            self.cdrs.insert(cdr.key, cdr);
+        }
+        if written {
+            self.node.write_cdrs(keys);
+        }
     }
 
     /// A clean crash brings back exactly what was there.
@@ -329,10 +354,23 @@ impl World {
                 *self.receipts.entry(leased.message_id).or_default() += 1;
             }
         }
+        if self.node.options.cdr {
+            // What was taken and never written is offered again.
+            self.node.crash();
+            while self.node.stats().cdrs_owed > 0 {
+                self.take_cdrs(100, true);
+            }
+        }
         let accepted = std::mem::take(&mut self.accepted);
         for (id, request) in &accepted {
             let deliveries = self.node.find(*id);
             assert!(deliveries.iter().all(|delivery| delivery.state.is_final()), "{id} never ended");
+            let mut states: Vec<MessageState> = deliveries.iter().map(|delivery| delivery.state).collect();
+            let of_it = self.cdrs.values().filter(|cdr| cdr.message_id == *id && cdr.key.kind == CdrKind::Final);
+            let mut written: Vec<MessageState> = of_it.map(|cdr| cdr.state).collect();
+            states.sort_unstable_by_key(|state| *state as u8);
+            written.sort_unstable_by_key(|state| *state as u8);
+            assert!(!self.node.options.cdr || written == states, "{id}: CDRs say {written:?}, and it is {states:?}");
             let wanted = deliveries.iter().filter(|delivery| ReceiptRequest(*request).wants(delivery.state)).count();
             let arrived = self.receipts.remove(id).unwrap_or_default() as usize;
             assert!(
@@ -356,8 +394,9 @@ proptest! {
         steps in steps(),
         // As this telling has it, or so little that some bodies stay and some do not.
         memory_max in prop_oneof![Just(options().memory_max), Just(1_000)],
+        cdr in any::<bool>(),
     ) {
-        let mut world = World::new(memory_max);
+        let mut world = World::new(memory_max, cdr);
         for step in &steps {
             world.take(step);
         }

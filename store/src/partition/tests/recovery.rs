@@ -209,7 +209,7 @@ fn a_newer_format_stops_the_start() {
     let mut node = journal_of_three();
     let record = resealed(&node.journal[&2], |content| content[0] = 9);
     node.journal.insert(2, record);
-    assert!(matches!(node.try_crash(), Err(StoreError::NewerFormat { found: 9, known: 2 })));
+    assert!(matches!(node.try_crash(), Err(StoreError::NewerFormat { found: 9, known: 3 })));
 }
 
 #[test]

@@ -22,6 +22,8 @@ mod leases;
 mod model;
 #[path = "outcomes.rs"]
 mod outcomes;
+#[path = "owed.rs"]
+mod owed;
 #[path = "parts.rs"]
 mod parts;
 #[path = "priorities.rs"]

@@ -13,7 +13,7 @@ pub(crate) fn kills(_: &mut Bench) -> Result<Vec<Figure>, String> {
         name: "messages and receipts lost",
         unit: Unit::Count,
         side: Side::AtMost,
-        reach: 0.0,
+        reach: Some(0.0),
         aim: None,
         measured,
     }])
@@ -30,7 +30,7 @@ pub(crate) fn fuzzed(_: &mut Bench) -> Result<Vec<Figure>, String> {
         name: "fuzzed without a panic",
         unit: Unit::Count,
         side: Side::AtLeast,
-        reach: 1e9,
+        reach: Some(1e9),
         aim: None,
         measured,
     }])

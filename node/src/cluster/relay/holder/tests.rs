@@ -13,6 +13,10 @@ fn there() -> PartitionId {
     PartitionId::new(THERE).unwrap()
 }
 
+fn in_life(life: u64) -> Vec<Owned> {
+    vec![Owned { partition: there(), life }]
+}
+
 fn lease(slot: u64) -> Lease {
     Lease { partition: there(), slot, number: 1 }
 }
@@ -63,7 +67,7 @@ impl Side {
     }
 
     fn opens(&mut self, run: u128) {
-        self.side.opened(Uuid::from_u128(run), &mut self.steps);
+        self.side.opened(Uuid::from_u128(run), in_life(0), &mut self.steps);
     }
 
     fn breaks(&mut self) {
@@ -102,7 +106,7 @@ impl Side {
         let freed = steps.map(|step| match step {
             HolderStep::Settled { count, .. } => count,
             HolderStep::Leased { room, items, .. } => room - items.len() as u32,
-            HolderStep::Send(_) | HolderStep::Ring { .. } => 0,
+            HolderStep::Send(_) | HolderStep::Ring { .. } | HolderStep::Elsewhere { .. } => 0,
         });
         freed.sum()
     }
@@ -263,4 +267,81 @@ fn two_copies_under_one_number_are_settled_one_after_the_other() {
     side.settles(vec![sent(1)]);
     assert_eq!(side.said(), [outcomes(1, vec![sent(1)])]);
     assert_eq!(side.side.load(), (0, 1));
+}
+
+// --- partitions that come and go ---
+
+/// The word that a message was sent, after its lease has ended.
+fn late(slot: u64) -> Settlement {
+    let mut late = Settlement { late: true, ..sent(slot) };
+    late.lease.number = 0;
+    late
+}
+
+#[test]
+fn pulls_of_a_partition_that_has_gone_are_answered_with_nothing() {
+    let mut side = Side::open();
+    side.pulls(10);
+    side.steps.clear();
+    side.side.owned(1, Vec::new(), &mut side.steps);
+    assert!(matches!(
+        side.steps[..],
+        [HolderStep::Leased { room: 10, .. }, HolderStep::Send(ToOwner::Heard { number: 1 })]
+    ));
+    side.steps.clear();
+    side.pulls(10);
+    assert_eq!((side.said(), side.side.load()), (vec![], (0, 0)), "it is not asked any more");
+}
+
+#[test]
+fn in_a_new_life_of_the_partition_only_what_was_sent_is_said_and_late() {
+    let mut side = Side::open();
+    side.has([1, 2, 3]);
+    side.settles(vec![sent(1), retry(2)]);
+    side.steps.clear();
+    side.side.owned(1, in_life(1), &mut side.steps);
+    assert_eq!(side.said(), [ToOwner::Heard { number: 1 }, outcomes(0, vec![late(1)])]);
+    side.settles(vec![sent(3)]);
+    assert_eq!(side.said(), [outcomes(1, vec![late(3)])], "its lease was of the life before");
+}
+
+#[test]
+fn what_is_not_confirmed_is_kept_until_another_node_has_the_partition() {
+    let mut side = Side::open();
+    side.has([1, 2]);
+    side.settles(vec![sent(1)]);
+    side.steps.clear();
+    side.side.owned(1, Vec::new(), &mut side.steps);
+    assert_eq!(side.freed(), 1, "nobody waits for a confirmation");
+    side.settles(vec![sent(2)]);
+    side.steps.clear();
+    side.side.superseded(Owned { partition: there(), life: 5 }, &mut side.steps);
+    let elsewhere = side.steps.iter().map(|step| match step {
+        HolderStep::Elsewhere { items, .. } => items.clone(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(elsewhere.collect::<Vec<_>>(), [vec![late(1)], vec![late(2)]]);
+    assert_eq!(side.side.load(), (0, 0));
+}
+
+#[test]
+fn an_owner_that_vanished_is_not_told_of_what_another_one_has() {
+    let mut side = Side::open();
+    side.has([1, 2]);
+    side.settles(vec![sent(1)]);
+    side.breaks();
+    side.steps.clear();
+    side.side.superseded(Owned { partition: there(), life: 5 }, &mut side.steps);
+    side.steps.clear();
+    side.opens(1);
+    assert!(!side.said().iter().any(|said| matches!(said, ToOwner::Outcomes { .. } | ToOwner::Holding { .. })));
+}
+
+#[test]
+fn a_word_about_an_earlier_life_changes_nothing() {
+    let mut side = Side::open();
+    side.side.owned(1, in_life(6), &mut side.steps);
+    side.has([1]);
+    side.side.superseded(Owned { partition: there(), life: 5 }, &mut side.steps);
+    assert_eq!((side.said(), side.side.load()), (vec![], (1, 0)));
 }

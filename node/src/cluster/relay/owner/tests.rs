@@ -15,6 +15,10 @@ fn here() -> PartitionId {
     PartitionId::new(0).unwrap()
 }
 
+fn in_life(life: u64) -> Vec<Owned> {
+    vec![Owned { partition: here(), life }]
+}
+
 fn outbox() -> Outbox {
     Outbox::Operator(Name::intern("op-a"))
 }
@@ -61,7 +65,8 @@ impl Side {
     }
 
     fn opens(&mut self, run: u128) {
-        self.side.opened(Uuid::from_u128(run), &mut self.steps);
+        self.side.opened(Uuid::from_u128(run), &in_life(0), &mut self.steps);
+        self.side.owns(in_life(0), &mut self.steps);
     }
 
     fn registers(&mut self) {
@@ -263,4 +268,59 @@ fn what_the_store_confirms_for_an_earlier_stream_is_told_to_nobody() {
     assert!(side.confirmed().is_empty());
     side.store_confirms();
     assert_eq!(side.confirmed(), [5], "it was said again, and is durable now");
+}
+
+// --- partitions that come and go ---
+
+/// What the peer is told of partitions: the number of the word, and the lives.
+fn told(side: &mut Side) -> Vec<(u64, Vec<u64>)> {
+    let told = |step| match step {
+        OwnerStep::Send(ToHolder::Owned { number, owned }) => {
+            Some((number, owned.into_iter().map(|owned| owned.life).collect()))
+        }
+        _ => None,
+    };
+    side.steps().into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_partition_that_goes_takes_its_leases_and_questions_with_it() {
+    let mut side = Side::gave([1]);
+    side.pulls();
+    side.hears(4, vec![sent(1)]);
+    side.side.owns(Vec::new(), &mut side.steps);
+    assert_eq!(told(&mut side), [(1, vec![])]);
+    assert_eq!(side.side.given(), 0);
+    side.store_confirms();
+    side.leases([2]);
+    assert!(side.steps().is_empty(), "late words of the store are for nobody");
+}
+
+#[test]
+fn what_the_peer_says_before_it_has_heard_of_the_new_life_is_for_the_old_one() {
+    let mut side = Side::gave([1]);
+    side.side.owns(in_life(1), &mut side.steps);
+    let registered = side.steps().into_iter().filter(|step| matches!(step, OwnerStep::Register { .. })).count();
+    assert_eq!(registered, 1, "the new life rings the same holders");
+    side.pulls();
+    side.hears(4, vec![sent(1)]);
+    assert!(side.steps().is_empty());
+    side.side.heard(1);
+    side.pulls();
+    assert!(matches!(side.steps()[..], [OwnerStep::Pull { .. }]));
+}
+
+#[test]
+fn what_has_changed_since_the_greeting_is_told_first() {
+    let mut side = Side::open();
+    side.side.closed();
+    side.side.owns(in_life(7), &mut side.steps);
+    assert_eq!(told(&mut side), [], "there is nobody to tell");
+    side.side.opened(Uuid::from_u128(1), &in_life(7), &mut side.steps);
+    side.side.owns(in_life(7), &mut side.steps);
+    assert_eq!(told(&mut side), [], "the greeting has said it");
+    side.side.closed();
+    side.side.opened(Uuid::from_u128(1), &in_life(7), &mut side.steps);
+    side.side.owns(in_life(8), &mut side.steps);
+    assert_eq!(told(&mut side), [(1, vec![8])]);
 }

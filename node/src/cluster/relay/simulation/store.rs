@@ -2,13 +2,16 @@
 
 use smsc_proto::ids::{MessageId, PartitionId};
 use smsc_proto::timestamp::Timestamp;
-use smsc_store::{Content, Holder, Lease, LeasedDelivery, Name, Origin, Outcome, Settlement};
+use smsc_store::{Content, Holder, Lease, LeasedDelivery, Name, Origin, Outcome, Owned, Settlement};
 
 /// A partition. Messages outlive the process; leases and holders do not.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) partition: PartitionId,
     pub(super) messages: Vec<Message>,
+    /// Which of its lives this is; `is_here` while the node has it.
+    pub(super) life: u32,
+    pub(super) is_here: bool,
     holders: Vec<(Holder, Wants)>,
 }
 
@@ -39,27 +42,42 @@ enum Wants {
 
 impl Store {
     pub(super) fn new(partition: PartitionId) -> Self {
-        Self { partition, messages: Vec::new(), holders: Vec::new() }
+        Self { partition, messages: Vec::new(), life: 0, is_here: true, holders: Vec::new() }
     }
 
     /// The process has ended and begins anew.
     pub(super) fn restart(&mut self) {
         self.holders.clear();
         for message in &mut self.messages {
-            message.number = 0;
+            message.number = self.life << 16;
             if let State::Leased(_) = message.state {
                 (message.state, message.reasons) = (State::Due, message.reasons + 1);
             }
         }
     }
 
+    /// The node has the partition no longer. What was leased is due again in its next life.
+    pub(super) fn leaves(&mut self) {
+        self.is_here = false;
+        self.life += 1;
+        self.restart();
+    }
+
+    /// What the node owns.
+    pub(super) fn owned(&self) -> Vec<Owned> {
+        let owned = Owned { partition: self.partition, life: self.life.into() };
+        if self.is_here { vec![owned] } else { Vec::new() }
+    }
+
     pub(super) fn accept(&mut self) {
-        self.messages.push(Message::default());
+        self.messages.push(Message { number: self.life << 16, ..Message::default() });
     }
 
     pub(super) fn register(&mut self, holder: Holder) {
         self.holders.retain(|(known, _)| *known != holder);
-        self.holders.push((holder, Wants::Ring));
+        if self.is_here {
+            self.holders.push((holder, Wants::Ring));
+        }
     }
 
     pub(super) fn release(&mut self, holder: Holder) {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use smsc_proto::ids::{OperatorMessageId, PartitionId};
 use smsc_proto::timestamp::Timestamp;
-use smsc_store::{Holder, Lease, Leased, LeasedDelivery, Name, Outbox, Outcome, Rest, Ring, Settled, Settlement};
+use smsc_store::{
+    Holder, Lease, Leased, LeasedDelivery, Name, Outbox, Outcome, Owned, Rest, Ring, Settled, Settlement,
+};
 use uuid::Uuid;
 
 use super::super::holder::{HolderSide, HolderStep};
@@ -34,6 +36,8 @@ pub(super) struct Faults {
     pub(super) long_breaks: bool,
     pub(super) links: bool,
     pub(super) kills: bool,
+    /// Partitions leave their nodes and come back in another life.
+    pub(super) moves: bool,
 }
 
 enum Said {
@@ -50,6 +54,8 @@ enum Event {
         peer: u16,
         stream: u64,
         peer_run: u128,
+        /// What both have said first: this node, and the peer.
+        greetings: [Vec<Owned>; 2],
     },
     Closes {
         node: u16,
@@ -108,6 +114,12 @@ enum Event {
     Start {
         node: u16,
     },
+    Leaves {
+        node: u16,
+    },
+    Returns {
+        node: u16,
+    },
     Look,
 }
 
@@ -116,6 +128,13 @@ enum Event {
 enum Whose {
     Link,
     Peer(u16),
+}
+
+impl Node {
+    /// Of the store's threads: what they say of an earlier life is over.
+    fn store_run(&self) -> u128 {
+        self.run | u128::from(self.store.life) << 64
+    }
 }
 
 struct Node {
@@ -172,6 +191,8 @@ pub(super) struct Seen {
     pub(super) lost: u32,
     /// Outcomes that were told late.
     pub(super) late: u32,
+    /// Partitions that left their nodes.
+    pub(super) moved: u32,
 }
 
 impl World {
@@ -217,7 +238,11 @@ impl World {
     }
 
     fn plan_faults(&mut self) {
-        let Faults { breaks, links, kills, .. } = self.faults;
+        let Faults { breaks, links, kills, moves, .. } = self.faults;
+        for _ in 0..if moves { 4 } else { 0 } {
+            let (when, node) = (self.below(FAULTS_END), self.any_node());
+            self.at(when, Event::Leaves { node });
+        }
         for _ in 0..if breaks { 6 } else { 0 } {
             let (when, one, step) = (self.below(FAULTS_END), self.any_node(), 1 + self.below(2) as u16);
             let other = (one + step) % NODES;
@@ -275,13 +300,17 @@ impl World {
     fn happens(&mut self, event: Event) {
         match event {
             Event::Submit { node } => {
-                if self.nodes[usize::from(node)].up {
+                if self.nodes[usize::from(node)].up && self.nodes[usize::from(node)].store.is_here {
                     self.nodes[usize::from(node)].store.accept();
                     self.ring(node);
                 }
             }
             Event::Connect { one, other } => self.connect(one, other),
-            Event::Opens { node, peer, stream, peer_run } => self.opens(node, peer, stream, peer_run),
+            Event::Opens { node, peer, stream, peer_run, greetings } => {
+                self.opens((node, peer), stream, peer_run, greetings);
+            }
+            Event::Leaves { node } => self.leaves(node),
+            Event::Returns { node } => self.returns(node),
             Event::Closes { node, peer, stream } => self.closes(node, peer, stream),
             Event::Arrives { node, peer, stream, said } => self.arrives(node, peer, stream, said),
             Event::Rings { node, run, holder } => self.store_rings(node, run, holder),
@@ -312,7 +341,8 @@ impl World {
             let when = self.now + 1 + self.below(20);
             self.pipes.get_mut(&stream).expect("it is new").last[usize::from(node > peer)] = when;
             let peer_run = self.nodes[usize::from(peer)].run;
-            self.at(when, Event::Opens { node, peer, stream, peer_run });
+            let greetings = [node, peer].map(|number| self.nodes[usize::from(number)].store.owned());
+            self.at(when, Event::Opens { node, peer, stream, peer_run, greetings });
         }
     }
 
@@ -330,7 +360,7 @@ impl World {
         self.at(self.now + away, Event::Connect { one, other });
     }
 
-    fn opens(&mut self, node: u16, peer: u16, stream: u64, peer_run: u128) {
+    fn opens(&mut self, (node, peer): (u16, u16), stream: u64, peer_run: u128, greetings: [Vec<Owned>; 2]) {
         if !self.nodes[usize::from(node)].up {
             return;
         }
@@ -344,8 +374,11 @@ impl World {
         let here = &mut self.nodes[usize::from(node)];
         here.streams.insert(peer, stream);
         let (mut owned, mut held) = (Vec::new(), Vec::new());
-        here.holders.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), &mut owned);
-        here.owners.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), &mut held);
+        let [ours, theirs] = greetings;
+        let side = here.holders.get_mut(&peer).expect("all are known");
+        side.opened(Uuid::from_u128(peer_run), &ours, &mut owned);
+        side.owns(here.store.owned(), &mut owned);
+        here.owners.get_mut(&peer).expect("all are known").opened(Uuid::from_u128(peer_run), theirs, &mut held);
         self.owner_steps(node, peer, owned);
         self.holder_steps(node, peer, held);
     }
@@ -404,6 +437,7 @@ impl World {
             ToOwner::Outcomes { batch, partition, holder, items } => {
                 side.settle(batch, partition, holder, items, &mut steps);
             }
+            ToOwner::Heard { number } => side.heard(number),
             ToOwner::Receipts { .. } | ToOwner::Question { .. } => {}
         }
         self.owner_steps(node, peer, steps);
@@ -418,7 +452,8 @@ impl World {
                 side.leased(partition, holder, items, more, &mut steps).expect("what was asked for");
             }
             ToHolder::Confirmed { batch } => side.confirmed(batch, &mut steps),
-            ToHolder::Receipts { .. } | ToHolder::Answer { .. } => {}
+            ToHolder::Owned { number, owned } => side.owned(number, owned, &mut steps),
+            ToHolder::Receipts { .. } | ToHolder::Kept { .. } | ToHolder::Answer { .. } => {}
         }
         self.holder_steps(node, peer, steps);
     }
@@ -459,7 +494,7 @@ impl World {
 
     fn pull_here(&mut self, node: u16, whose: Whose, holder: Holder, room: u32) {
         let here = &mut self.nodes[usize::from(node)];
-        let (items, run) = (here.store.pull(holder, room), here.run);
+        let (items, run) = (here.store.pull(holder, room), here.store_run());
         self.at(self.now + 1, Event::Leases { node, run, whose, holder, room, items });
         self.ring(node);
     }
@@ -468,14 +503,14 @@ impl World {
         let here = &mut self.nodes[usize::from(node)];
         here.store.settle(&items);
         let count = items.iter().filter(|settlement| !settlement.late).count() as u32;
-        let run = here.run;
+        let run = here.store_run();
         self.at(self.now + 2, Event::Settles { node, run, whose, holder, count });
         self.ring(node);
     }
 
     fn ring(&mut self, node: u16) {
         let here = &mut self.nodes[usize::from(node)];
-        let run = here.run;
+        let run = here.store_run();
         for holder in here.store.rings() {
             self.at(self.now + 1, Event::Rings { node, run, holder });
         }
@@ -483,7 +518,7 @@ impl World {
 
     fn store_rings(&mut self, node: u16, run: u128, holder: Holder) {
         let here = &mut self.nodes[usize::from(node)];
-        if !here.up || here.run != run {
+        if !here.up || here.store_run() != run {
             return;
         }
         let partition = here.store.partition;
@@ -505,7 +540,7 @@ impl World {
     fn store_leases(&mut self, node: u16, run: u128, whose: Whose, leased: Leased) {
         let now = self.instant();
         let here = &mut self.nodes[usize::from(node)];
-        if !here.up || here.run != run {
+        if !here.up || here.store_run() != run {
             return;
         }
         match whose {
@@ -524,7 +559,7 @@ impl World {
 
     fn store_settles(&mut self, node: u16, run: u128, whose: Whose, holder: Holder, count: u32) {
         let here = &mut self.nodes[usize::from(node)];
-        if !here.up || here.run != run {
+        if !here.up || here.store_run() != run {
             return;
         }
         match whose {
@@ -574,7 +609,10 @@ impl World {
                     self.link_pulls(node);
                 }
                 // Of a link that has gone.
-                HolderStep::Ring { .. } | HolderStep::Leased { .. } | HolderStep::Settled { .. } => {}
+                HolderStep::Ring { .. }
+                | HolderStep::Leased { .. }
+                | HolderStep::Settled { .. }
+                | HolderStep::Elsewhere { .. } => {}
             }
         }
     }
@@ -696,6 +734,39 @@ impl World {
             self.holder_steps(node, peer, steps);
         }
         self.ring(node);
+    }
+
+    // --- partitions ---
+
+    fn leaves(&mut self, node: u16) {
+        let here = &mut self.nodes[usize::from(node)];
+        if !here.up || !here.store.is_here {
+            return;
+        }
+        here.store.leaves();
+        self.seen.moved += 1;
+        self.tell_owned(node);
+        // Perhaps at once: the peers hear of both in one word.
+        let away = self.below(2) * self.below(400);
+        self.at(self.now + away, Event::Returns { node });
+    }
+
+    fn returns(&mut self, node: u16) {
+        self.nodes[usize::from(node)].store.is_here = true;
+        self.tell_owned(node);
+        self.ring(node);
+    }
+
+    fn tell_owned(&mut self, node: u16) {
+        if !self.nodes[usize::from(node)].up {
+            return;
+        }
+        for peer in (0..NODES).filter(|peer| *peer != node) {
+            let here = &mut self.nodes[usize::from(node)];
+            let mut steps = Vec::new();
+            here.holders.get_mut(&peer).expect("all are known").owns(here.store.owned(), &mut steps);
+            self.owner_steps(node, peer, steps);
+        }
     }
 
     // --- nodes ---

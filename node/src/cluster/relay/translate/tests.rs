@@ -56,7 +56,12 @@ fn what_a_holder_says_is_read_as_it_was_meant() {
     same(ToOwner::Resumed);
     same(ToOwner::Pull { partition: partition_16(), holder: 1, room: 10 });
     same(ToOwner::Outcomes { batch: 4, partition: partition_16(), holder: 1, items });
-    same(ToOwner::Receipts { partition: partition_16(), matching: Matching::Exact, items: vec![receipt()] });
+    same(ToOwner::Receipts {
+        partition: partition_16(),
+        matching: Matching::Exact,
+        park: false,
+        items: vec![receipt()],
+    });
 }
 
 #[test]
@@ -135,7 +140,11 @@ fn answers_are_read_as_they_were_meant() {
 
 #[test]
 fn a_greeting_says_who_a_node_is_and_what_it_owns() {
-    let greeting = Greeting { number: 59, incarnation: Uuid::from_u128(u128::MAX), partitions: vec![partition_16()] };
+    let greeting = Greeting {
+        number: 59,
+        incarnation: Uuid::from_u128(u128::MAX),
+        owned: vec![Owned { partition: partition_16(), life: 3 }],
+    };
     let frame = wire::Frame { parts: vec![wire::Part { part: Some(greeting.to_part()) }] };
     assert_eq!(Greeting::of(frame), Ok(greeting));
     assert!(Greeting::of(wire::Frame::default()).is_err());
@@ -146,6 +155,7 @@ fn what_means_nothing_is_refused() {
     let receipt = |report| wire::Receipts {
         partition: 16,
         forgiving: false,
+        park: false,
         receipts: vec![wire::Receipt {
             tag: 1,
             operator: "op-a".to_owned(),

@@ -1,0 +1,156 @@
+//! What was changed, what was wrong, who did what.
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::routes::origin;
+use super::standing::severity;
+use super::{Act, Mood, ROWS_MAX, act, ago, at, cut, list, now, part, silent, state, text};
+use crate::console::ask::{Asker, Refused};
+use crate::console::page::Visitor;
+use crate::console::words::{age, long};
+
+pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Result<Markup, Refused> {
+    let (config, answer) = (asker.get("config").await?, asker.get("overrides").await?);
+    let now = now();
+    let overrides = list(&answer, "overrides");
+    let about = html! { code { (config["file"].as_str().unwrap_or("no file: the demo")) } ", read " (ago(&config["loaded"], now)) " ago" };
+    let texts = |key: &str| {
+        list(&config, key)
+            .iter()
+            .map(|entry| match entry {
+                Value::String(text) => text.clone(),
+                other => format!("{}: {}{}", text(other, "key"), text(other, "note"), text(other, "reason")),
+            })
+            .collect::<Vec<_>>()
+    };
+    let notes = [
+        (Mood::Warn, "Not in force", texts("left_out")),
+        (Mood::Warn, "In force after a restart", texts("waits_for_restart")),
+        (Mood::Warn, "Dangerous", texts("dangers")),
+        (Mood::Calm, "Without effect yet", texts("without_effect")),
+    ];
+    Ok(part(
+        "changes",
+        "Configuration",
+        about,
+        html! {
+            (silent(&answer))
+            @if !config["error"].is_null() {
+                p .error { (state(Mood::Bad, "not read")) " " (text(&config["error"], "reason")) " The node goes on with what it had." }
+            }
+            dl .notes { @for (mood, title, lines) in notes { @if !lines.is_empty() {
+                dt { (state(mood, title)) } dd { ul { @for line in lines { li { (line) } } } }
+            } } }
+            @if overrides.is_empty() { p .none { "Nothing was changed on top of the file." } } @else {
+                table {
+                    thead { tr { th scope="col" { "Entry" } th scope="col" { "Changed to" } th scope="col" { "By" } th scope="col" { "When" } th scope="col" { span .hidden { "Actions" } } } }
+                    tbody { @for entry in overrides.iter().take(ROWS_MAX) { (override_row(entry, visitor)) } }
+                }
+                (cut(overrides.len()))
+            }
+            @if visitor.is_admin() { div .acts { (act(&Act {
+                label: "Read the file again",
+                question: "Read the configuration file again? A file with a mistake changes nothing and says why.".to_owned(),
+                path: "config/reload".to_owned(),
+                method: "POST",
+                body: json!({}),
+                dangerous: false,
+            })) } }
+        },
+    ))
+}
+
+fn override_row(entry: &Value, visitor: &Visitor) -> Markup {
+    let kind = text(entry, "kind");
+    let key: Vec<(&String, &str)> = entry
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !["kind", "set", "removed", "origin"].contains(&name.as_str()))
+        .filter_map(|(name, value)| Some((name, value.as_str()?)))
+        .collect();
+    let named: Vec<String> = key.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+    let query: String =
+        key.iter().map(|(name, value)| format!("&{name}={}", crate::console::page::escaped(value))).collect();
+    let may = visitor.is_admin() || visitor.operates() && kind.ends_with("route");
+    html! {
+        tr id={"override:" (kind) ":" (named.join(":"))} {
+            th scope="row" { (kind) " " (named.join(" ")) }
+            td data-label="Changed to" .words { @if entry["removed"] == true { (state(Mood::Warn, "taken out")) } @else { code { (entry["set"]) } } }
+            td data-label="By" { (origin(&entry["origin"])) }
+            td data-label="When" { (at(&entry["origin"]["at"], now())) }
+            td .acts { @if may { (act(&Act {
+                label: "Back to the file",
+                question: format!("Take back the change of {kind} {}? Then what the file says counts, or nothing.", named.join(" ")),
+                path: format!("overrides?kind={kind}{query}"),
+                method: "DELETE",
+                body: json!({}),
+                dangerous: false,
+            })) } }
+        }
+    }
+}
+
+pub(in crate::console) async fn alarms(asker: &Asker) -> Result<Markup, Refused> {
+    let answer = asker.get("alarms").await?;
+    let alarms = list(&answer, "alarms");
+    let now = now();
+    Ok(part(
+        "alarms",
+        "Alarms",
+        html! { "since the node was started" },
+        html! {
+            (silent(&answer))
+            @if alarms.is_empty() { p .none { "There was none." } } @else {
+                table {
+                    thead { tr { th scope="col" { "What" } th scope="col" { "Began" } th scope="col" { "Lasted" } } }
+                    tbody { @for alarm in alarms.iter().take(ROWS_MAX) {
+                        @let open = alarm["ended"].is_null();
+                        @let mood = if open { severity(text(alarm, "severity")) } else { Mood::Calm };
+                        tr .(mood.class()) {
+                            th scope="row" .words { (state(mood, text(alarm, "severity"))) " " (text(alarm, "reason")) }
+                            td data-label="Began" { (at(&alarm["began"], now)) }
+                            td data-label="Lasted" { (lasted(alarm, now)) @if open { ", still there" } }
+                        }
+                    } }
+                }
+                (cut(alarms.len()))
+            }
+        },
+    ))
+}
+
+fn lasted(alarm: &Value, now: jiff::Timestamp) -> String {
+    let end = alarm["ended"].as_str().and_then(|ended| ended.parse().ok()).unwrap_or(now);
+    age(&alarm["began"], end).map_or("–".to_owned(), long)
+}
+
+pub(in crate::console) async fn audit(asker: &Asker) -> Result<Markup, Refused> {
+    let answer = asker.get("audit").await?;
+    let entries = list(&answer, "entries");
+    let now = now();
+    Ok(part(
+        "audit",
+        "Audit",
+        html! { "since the node was started; the log has all" },
+        html! {
+            (silent(&answer))
+            @if entries.is_empty() { p .none { "Nobody has changed anything." } } @else {
+                table {
+                    thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "Did" } th scope="col" { "To" } th scope="col" { "After" } } }
+                    tbody { @for entry in entries.iter().take(ROWS_MAX) {
+                        tr {
+                            th scope="row" { (at(&entry["at"], now)) }
+                            td data-label="Who" { (text(entry, "by")) " " span .of { (text(entry, "role")) " · " (text(entry, "from")) } }
+                            td data-label="Did" { code { (text(entry, "action")) } }
+                            td data-label="To" { (text(entry, "what")) }
+                            td data-label="After" .words { @if !entry["after"].is_null() { code { (entry["after"]) } } }
+                        }
+                    } }
+                }
+                (cut(entries.len()))
+            }
+        },
+    ))
+}
