@@ -17,8 +17,9 @@ use crate::api::inquiries::Inquiries;
 use crate::api::{Api, Node};
 use crate::cdr::CdrWriter;
 use crate::cdr::files::CdrOptions;
+use crate::cluster::changes::Changes;
 use crate::cluster::relay::Relays;
-use crate::cluster::{Cluster, bridge, shares};
+use crate::cluster::{Cluster, bridge, questions, shares};
 use crate::config::{Config, Source};
 use crate::console::pages;
 use crate::console::watch::Watch;
@@ -84,7 +85,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let (live, beginning) = Beginning::read(options.source, &config)?;
     let router = RouterHandle::new(live.config.router_options())?;
-    let cluster = Cluster::open(&config)?;
+    let cluster = Cluster::open(&live.config)?;
     let mut signals = StopSignals::catch()?;
     let hangup = signal(SignalKind::hangup())?;
 
@@ -120,8 +121,11 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     }
     let cluster = cluster.map(|mut cluster| {
         Relays::start(&services, &mut cluster);
-        cluster.start()
+        let changes = Changes::add_to(&mut cluster);
+        questions::Service::add_to(&mut cluster, api.routes_for_peers());
+        (cluster.start(), changes)
     });
+    let (cluster, changes) = cluster.unzip();
     let config = &services.config;
     let mut listeners = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
@@ -146,6 +150,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
         .collect();
     let live_config = LiveConfig::new(beginning, services.clone(), links.clone(), tokens);
+    if let (Some(changes), Some(handle)) = (changes, &services.cluster) {
+        changes.share(&live_config, handle);
+    }
     actix::spawn(watch_files(live_config.clone(), hangup));
     let inquiries = Inquiries::start_for(services.store.clone());
     let (stop, mut stopped) = mpsc::channel(1);

@@ -4,6 +4,8 @@
 //! leaves a tombstone, so that an older change that comes round later does not bring it back. [`Overrides::merge`] may be
 //! given entries in any order, once or often: all who have seen the same entries hold the same.
 //!
+//! A peer whose clock is far ahead would win for as long as it is: its changes are not taken ([`AHEAD_MAX`]).
+//!
 //! | file | holds |
 //! |---|---|
 //! | `hybrid_time` | the order of writers whose clocks differ |
@@ -16,6 +18,7 @@ mod hybrid_time;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
+use std::time::Duration;
 
 use smsc_proto::timestamp::Timestamp;
 
@@ -28,6 +31,11 @@ use crate::config::{Change, EntryKey};
 /// Entries that a node makes, tombstones included: a route each for every mobile network of the world, and some. What
 /// peers send is taken beyond it, since they are held to the same.
 pub const ENTRIES_MAX: usize = 10_000;
+/// Entries that are kept whoever made them: nodes of which each made as many as it may while it saw nobody.
+pub const KEPT_MAX: usize = 10 * ENTRIES_MAX;
+/// How far ahead of this node's clock a peer's change may be dated. Clocks that differ by hours do no harm, since hybrid
+/// time goes on from what was seen.
+pub const AHEAD_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// All entries that this node knows of.
 #[derive(Clone, Debug)]
@@ -56,6 +64,39 @@ pub struct Author<'a> {
     pub at: Timestamp,
 }
 
+/// What became of entries that came from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// What is new here.
+    pub keys: Vec<EntryKey>,
+    /// What was not taken: dated too far ahead of this node's clock.
+    pub ahead: Vec<Ahead>,
+    /// How many were not taken because there are [`KEPT_MAX`].
+    pub no_room: usize,
+}
+
+/// An entry that is dated too far ahead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// What it changes.
+    pub key: EntryKey,
+    /// The node that wrote it.
+    pub on: String,
+    /// How far.
+    pub by: Duration,
+}
+
+/// Some of the entries that have changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// In the order in which they changed here.
+    pub entries: Vec<Entry>,
+    /// Whoever has these, and those before, has all up to this version.
+    pub version: u64,
+    /// There are further ones.
+    pub more: bool,
+}
+
 /// There are [`ENTRIES_MAX`] entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ENTRIES_MAX} changes are kept already: write what is to stay into the configuration file")]
@@ -65,7 +106,7 @@ impl Overrides {
     /// Those that this node has kept. `node_number` tells writers of one moment apart.
     pub fn new(node_number: u16, kept: Vec<Entry>) -> Self {
         let mut overrides = Self { held: BTreeMap::new(), version: 0, clock: HybridClock::new(node_number) };
-        overrides.merge(kept);
+        kept.into_iter().for_each(|entry| _ = overrides.take(entry));
         overrides
     }
 
@@ -78,26 +119,40 @@ impl Overrides {
         let time = self.clock.tick(author.at);
         let entry =
             Entry { key, setting, time, by: author.by.to_owned(), on: author.on.to_owned(), at: author.at.as_millis() };
-        self.merge(vec![entry.clone()]);
+        self.take(entry.clone());
         Ok(entry)
     }
 
-    /// Takes in what others have written. Returns the keys of what is new here.
-    pub fn merge(&mut self, entries: Vec<Entry>) -> Vec<EntryKey> {
-        let mut changed = Vec::new();
+    /// Takes in what others have written, `now` by this node's clock.
+    pub fn merge(&mut self, entries: Vec<Entry>, now: Timestamp) -> Merged {
+        let mut merged = Merged::default();
         for entry in entries {
-            self.clock.saw(entry.time);
-            let key = entry.key.clone();
-            let held = Held { version: self.version + 1, entry };
-            match self.held.entry(key.clone()) {
-                MapEntry::Vacant(place) => _ = place.insert(held),
-                MapEntry::Occupied(mut place) if held.entry.wins_over(&place.get().entry) => _ = place.insert(held),
-                MapEntry::Occupied(_) => continue,
+            let ahead = Duration::from_millis(entry.time.millis.saturating_sub(now.as_millis()));
+            if ahead > AHEAD_MAX {
+                merged.ahead.push(Ahead { key: entry.key, on: entry.on, by: ahead });
+            } else if self.held.len() >= KEPT_MAX && !self.held.contains_key(&entry.key) {
+                merged.no_room += 1;
+            } else {
+                let key = entry.key.clone();
+                if self.take(entry) {
+                    merged.keys.push(key);
+                }
             }
-            self.version += 1;
-            changed.push(key);
         }
-        changed
+        merged
+    }
+
+    /// Returns whether it is new here.
+    fn take(&mut self, entry: Entry) -> bool {
+        self.clock.saw(entry.time);
+        let held = Held { version: self.version + 1, entry };
+        match self.held.entry(held.entry.key.clone()) {
+            MapEntry::Vacant(place) => _ = place.insert(held),
+            MapEntry::Occupied(mut place) if held.entry.wins_over(&place.get().entry) => _ = place.insert(held),
+            MapEntry::Occupied(_) => return false,
+        }
+        self.version += 1;
+        true
     }
 
     /// Rises with every change. It counts in this process only: after a restart all are new.
@@ -105,9 +160,14 @@ impl Overrides {
         self.version
     }
 
-    /// Entries that changed after that version.
-    pub fn since(&self, version: u64) -> Vec<Entry> {
-        self.held.values().filter(|held| held.version > version).map(|held| held.entry.clone()).collect()
+    /// Entries that changed after that version, the oldest change first, at most so many.
+    pub fn since(&self, version: u64, count_max: usize) -> Batch {
+        let mut newer: Vec<&Held> = self.held.values().filter(|held| held.version > version).collect();
+        newer.sort_unstable_by_key(|held| held.version);
+        let more = newer.len() > count_max;
+        newer.truncate(count_max);
+        let last = newer.last().filter(|_| more).map_or(self.version, |held| held.version);
+        Batch { entries: newer.into_iter().map(|held| held.entry.clone()).collect(), version: last, more }
     }
 
     /// The entry of that key; `None` also where a tombstone stands.
@@ -123,7 +183,7 @@ impl Overrides {
 
     /// All entries, tombstones too: what is to be kept.
     pub fn all(&self) -> Vec<Entry> {
-        self.since(0)
+        self.held.values().map(|held| held.entry.clone()).collect()
     }
 
     /// What they change: accounts and operators first, then routes.

@@ -28,17 +28,20 @@ use arc_swap::ArcSwap;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::RouterHandle;
 use smsc_router::messages::Reconfigure;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, watch as watch_channel};
 
 use crate::config::{Change, Changed, Config, ConfigError, EntryKey, Source, Token, Written};
 use crate::esme::session::{AccountChanged, Disconnect};
 use crate::live::Live;
 use crate::operator::keeper::LinkKeeper;
 use crate::operator::link::OperatorLink;
-use crate::overrides::{Author, Entry, Overrides, OverridesFile, OverridesFileError, Setting, TooManyEntries};
+use crate::overrides::{
+    Author, Batch, Entry, Merged, Overrides, OverridesFile, OverridesFileError, Setting, TooManyEntries,
+};
 use crate::services::Services;
 use crate::telemetry::logging;
 
+use crate::cluster::exclusive_operators;
 use difference::{in_force, summary, waits_for_restart};
 use metrics::Outcome;
 pub use watch::watch;
@@ -69,6 +72,8 @@ pub struct LiveConfig {
     links: Arc<LinkKeeper>,
     tokens: Tokens,
     state: AsyncMutex<State>,
+    /// Of the overrides.
+    version: watch_channel::Sender<u64>,
     report: Mutex<Report>,
 }
 
@@ -159,6 +164,7 @@ impl LiveConfig {
             services,
             links,
             tokens,
+            version: watch_channel::Sender::new(overrides.version()),
             state: AsyncMutex::new(State { written, overrides }),
             report: Mutex::new(report),
         })
@@ -231,31 +237,40 @@ impl LiveConfig {
             return Ok(before);
         }
         self.keep(&overrides).await?;
-        state.overrides = overrides;
+        self.take_place(&mut state, overrides);
         self.put_in_force(changed).await?;
         Ok(before)
     }
 
-    /// Takes in what other nodes have written. What does not fit here waits until it does. Returns the keys that are new;
-    /// an error means that nothing was taken, and is to be tried again.
-    pub async fn merge(self: &Arc<Self>, entries: Vec<Entry>) -> Result<Vec<EntryKey>, SetError> {
+    /// Takes in what other nodes have written. What does not fit here waits until it does. An error means that nothing was
+    /// taken, and is to be tried again.
+    pub async fn merge(self: &Arc<Self>, entries: Vec<Entry>) -> Result<Merged, SetError> {
         let mut state = self.state.lock().await;
         let mut overrides = state.overrides.clone();
-        let keys = overrides.merge(entries);
-        if keys.is_empty() {
-            return Ok(keys);
+        let merged = overrides.merge(entries, now());
+        if merged.keys.is_empty() {
+            return Ok(merged);
         }
         let changed = self.check(&state.written, &overrides).await?;
         self.keep(&overrides).await?;
-        state.overrides = overrides;
+        self.take_place(&mut state, overrides);
         self.put_in_force(changed).await?;
-        Ok(keys)
+        Ok(merged)
     }
 
-    /// The version of this node's overrides, and what has changed after `version`: for those who watch.
-    pub async fn since(&self, version: u64) -> (u64, Vec<Entry>) {
-        let state = self.state.lock().await;
-        (state.overrides.version(), state.overrides.since(version))
+    /// The overrides that have changed here after `version`, at most so many: for those who watch.
+    pub async fn since(&self, version: u64, count_max: usize) -> Batch {
+        self.state.lock().await.overrides.since(version, count_max)
+    }
+
+    /// The version of this node's overrides: changes with them.
+    pub fn version(&self) -> watch_channel::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    fn take_place(&self, state: &mut State, overrides: Overrides) {
+        self.version.send_replace(overrides.version());
+        state.overrides = overrides;
     }
 
     /// Which entries were changed, and by whom.
@@ -300,6 +315,9 @@ impl LiveConfig {
         let answer = self.services.router_actor.send(Reconfigure(live.config.router_options())).await;
         answer.map_err(|_| SetError::Stopping)?.map_err(|error| SetError::Invalid(error.to_string()))?;
         self.services.set_live(live.clone());
+        if let Some(cluster) = &self.services.cluster {
+            cluster.set_exclusive(exclusive_operators(&live.config));
+        }
         self.change_rules(&before, &live);
         let ending = self.links.set(&live.profiles);
         self.tell_sessions(&before, &live);

@@ -141,6 +141,14 @@ impl Cluster {
         }
     }
 
+    /// The folder and ports of a node that is down.
+    pub fn place(&self, number: usize) -> &Place {
+        match &self.members[number].state {
+            State::Runs(_) => panic!("node {number} runs"),
+            State::Down(place) => place,
+        }
+    }
+
     /// Every node that runs, with its number.
     pub fn nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
         self.members.iter().enumerate().filter_map(|(number, member)| match &member.state {

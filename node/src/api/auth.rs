@@ -48,6 +48,14 @@ pub async fn guard(State((api, role)): State<(Arc<Shared>, Role)>, request: Requ
     response
 }
 
+/// The same for what another node asks, which has looked at the caller's token.
+pub async fn guard_of_peers(State(role): State<Role>, request: Request, next: Next) -> Response {
+    match request.extensions().get::<Caller>() {
+        Some(caller) if caller.role >= role => next.run(request).await,
+        Some(_) | None => ApiError::forbidden("this takes another role").into_response(),
+    }
+}
+
 fn pass(api: &Shared, role: Role, mut request: Request) -> Result<Request, ApiError> {
     let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let caller = match caller(api, request.headers(), address) {

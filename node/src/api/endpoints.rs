@@ -8,11 +8,13 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
-use super::auth::guard;
+use super::auth::{guard, guard_of_peers};
 use super::error::ApiError;
+use super::gather::{Spread, spread};
 use super::input::BODY_MAX;
 use super::{
-    Shared, accounts, audit, cdr, changes, config, events, links, messages, queues, routes, sessions, status, watched,
+    Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, queues, routes, sessions, status,
+    watched,
 };
 use crate::config::Role;
 
@@ -25,51 +27,74 @@ struct Endpoint {
     method: &'static str,
     path: &'static str,
     role: Role,
+    spread: Spread,
     route: MethodRouter<Arc<Shared>>,
 }
 
 fn endpoints() -> Vec<Endpoint> {
     let (viewer, operator, admin) = (Role::Viewer, Role::Operator, Role::Admin);
-    let endpoint = |method, path, role, route| Endpoint { method, path, role, route };
+    let (one, first, all) = (Spread::One, Spread::First, Spread::All);
+    let endpoint = |method, path, role, spread, route| Endpoint { method, path, role, spread, route };
     vec![
-        endpoint("get", "/api/v1/status", viewer, get(status::status)),
-        endpoint("get", "/api/v1/nodes", viewer, get(status::nodes)),
-        endpoint("get", "/api/v1/sessions", viewer, get(sessions::list)),
-        endpoint("get", "/api/v1/sessions/{id}", viewer, get(sessions::show)),
-        endpoint("post", "/api/v1/sessions/{id}/disconnect", operator, post(sessions::disconnect)),
-        endpoint("get", "/api/v1/links", viewer, get(links::list)),
-        endpoint("post", "/api/v1/links/{id}/{order}", operator, post(links::order)),
-        endpoint("get", "/api/v1/accounts", viewer, get(accounts::accounts)),
-        endpoint("get", "/api/v1/operators", viewer, get(accounts::operators)),
-        endpoint("get", "/api/v1/routes", viewer, get(routes::list)),
-        endpoint("get", "/api/v1/routes/test", viewer, get(routes::test)),
-        endpoint("get", "/api/v1/overrides", viewer, get(changes::list)),
-        endpoint("put", "/api/v1/overrides", operator, put(changes::set)),
-        endpoint("delete", "/api/v1/overrides", operator, delete(changes::unset)),
-        endpoint("get", "/api/v1/queues", viewer, get(queues::list)),
-        endpoint("get", "/api/v1/messages", viewer, get(messages::find)),
-        endpoint("get", "/api/v1/messages/{id}", viewer, get(messages::show)),
-        endpoint("post", "/api/v1/messages/{id}/cancel", operator, post(messages::cancel)),
-        endpoint("get", "/api/v1/cdr", viewer, get(cdr::status)),
-        endpoint("post", "/api/v1/cdr/rotate", operator, post(cdr::rotate)),
-        endpoint("get", "/api/v1/config", viewer, get(config::show)),
-        endpoint("post", "/api/v1/config/reload", admin, post(config::reload)),
-        endpoint("post", "/api/v1/drain", admin, post(status::drain)),
-        endpoint("get", "/api/v1/whoami", viewer, get(watched::whoami)),
-        endpoint("get", "/api/v1/history", viewer, get(watched::history)),
-        endpoint("get", "/api/v1/alarms", viewer, get(watched::alarms)),
-        endpoint("get", "/api/v1/audit", viewer, get(audit::list)),
-        endpoint("get", "/api/v1/events", viewer, get(events::watch)),
-        endpoint("get", "/api/v1/openapi.json", viewer, get(openapi)),
+        endpoint("get", "/api/v1/status", viewer, all(merge::status), get(status::status)),
+        endpoint("get", "/api/v1/nodes", viewer, all(merge::nodes), get(status::nodes)),
+        endpoint("get", "/api/v1/sessions", viewer, all(merge::sessions), get(sessions::list)),
+        endpoint("get", "/api/v1/sessions/{id}", viewer, first, get(sessions::show)),
+        endpoint("post", "/api/v1/sessions/{id}/disconnect", operator, first, post(sessions::disconnect)),
+        endpoint("get", "/api/v1/links", viewer, all(merge::links), get(links::list)),
+        endpoint("post", "/api/v1/links/{id}/{order}", operator, all(merge::orders), post(links::order)),
+        endpoint("get", "/api/v1/accounts", viewer, all(merge::accounts), get(accounts::accounts)),
+        endpoint("get", "/api/v1/operators", viewer, all(merge::operators), get(accounts::operators)),
+        endpoint("get", "/api/v1/routes", viewer, one, get(routes::list)),
+        endpoint("get", "/api/v1/routes/test", viewer, one, get(routes::test)),
+        endpoint("get", "/api/v1/overrides", viewer, one, get(changes::list)),
+        endpoint("put", "/api/v1/overrides", operator, one, put(changes::set)),
+        endpoint("delete", "/api/v1/overrides", operator, one, delete(changes::unset)),
+        endpoint("get", "/api/v1/queues", viewer, all(merge::queues), get(queues::list)),
+        endpoint("get", "/api/v1/messages", viewer, all(merge::messages), get(messages::find)),
+        endpoint("get", "/api/v1/messages/{id}", viewer, all(merge::message), get(messages::show)),
+        endpoint("post", "/api/v1/messages/{id}/cancel", operator, first, post(messages::cancel)),
+        endpoint("get", "/api/v1/cdr", viewer, Spread::Here, get(cdr::status)),
+        endpoint("post", "/api/v1/cdr/rotate", operator, Spread::Here, post(cdr::rotate)),
+        endpoint("get", "/api/v1/config", viewer, one, get(config::show)),
+        endpoint("post", "/api/v1/config/reload", admin, one, post(config::reload)),
+        endpoint("post", "/api/v1/drain", admin, one, post(status::drain)),
+        endpoint("get", "/api/v1/whoami", viewer, Spread::Here, get(watched::whoami)),
+        endpoint("get", "/api/v1/history", viewer, Spread::Here, get(watched::history)),
+        endpoint("get", "/api/v1/alarms", viewer, Spread::Here, get(watched::alarms)),
+        endpoint("get", "/api/v1/audit", viewer, Spread::Here, get(audit::list)),
+        endpoint("get", "/api/v1/events", viewer, Spread::Here, get(events::watch)),
+        endpoint("get", "/api/v1/openapi.json", viewer, Spread::Here, get(openapi)),
     ]
 }
 
-/// All of them, each behind its guard.
+/// All of them, each behind its guard, and put to all nodes that it concerns.
 pub(super) fn router(api: &Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for Endpoint { path, role, route, .. } in endpoints() {
+    for Endpoint { path, role, spread: how, route, .. } in endpoints() {
+        let route = match how {
+            Spread::Here => route,
+            Spread::One | Spread::First | Spread::All(_) => {
+                route.route_layer(from_fn_with_state((api.clone(), how), spread))
+            }
+        };
         router = router.route(path, route.route_layer(from_fn_with_state((api.clone(), role), guard)));
     }
+    finished(router, api)
+}
+
+/// What other nodes ask of this one alone, on behalf of a caller whom they have looked at.
+pub(super) fn router_for_peers(api: &Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for Endpoint { path, role, spread: how, route, .. } in endpoints() {
+        if !matches!(how, Spread::Here) {
+            router = router.route(path, route.route_layer(from_fn_with_state(role, guard_of_peers)));
+        }
+    }
+    finished(router, api)
+}
+
+fn finished(router: Router<Arc<Shared>>, api: &Arc<Shared>) -> Router {
     router
         .route("/api/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })

@@ -8,6 +8,7 @@ use smsc_store::Name;
 use super::Node;
 use super::accounts::origin;
 use super::links::link_id;
+use super::messages::linked_elsewhere;
 use crate::config::EntryKey;
 use crate::esme::account::Account;
 use crate::operator::link_status::LinkState;
@@ -38,6 +39,10 @@ pub(super) fn explain(node: &Node, origins: &Origins, account: &Account, number:
     let links: Vec<_> = node.links.list().into_iter().filter(|link| Some(link.operator) == chosen).collect();
     let bound: Vec<String> = links.iter().filter(|link| link.status.state == LinkState::Bound).map(link_id).collect();
     why.push(match (&bound[..], chosen) {
+        ([], Some(name)) if linked_elsewhere(node, name).is_some() => {
+            let peer = linked_elsewhere(node, name).unwrap_or_default();
+            format!("the link to {name} is on {peer}, which takes it from here when its window has room")
+        }
         ([], Some(name)) => {
             let last = links.iter().find_map(|link| link.status.error.as_ref());
             let last = last.map_or(String::new(), |(_, error)| format!(" (last error: {error})"));

@@ -21,12 +21,13 @@ use super::error::{ApiError, json_body};
 use super::input::{Params, moment};
 use super::inquiries::{CancelMessages, Look, Looked, Unanswered};
 use super::{Node, Shared, audit, life, time};
+use crate::cluster::{ClusterHandle, Peer};
 use crate::config::Role;
 use crate::operator::link_status::LinkState;
 use crate::telemetry::logging::MaskedNumber;
 
 /// Messages that are returned if the question does not say, and at most.
-const LIMIT: usize = 50;
+pub(super) const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;
 /// How far back a number is looked for if the question does not say.
 const SINCE: Duration = Duration::from_secs(86_400);
@@ -263,7 +264,7 @@ pub(super) fn story(node: &Node, delivery: &DeliveryDetail) -> String {
         return match delivery.place {
             DeliveryPlace::Done => format!("{word} at {done}; nothing is left to do"),
             DeliveryPlace::Leased => format!("{word} at {done}; its receipt is with {account}, not answered yet"),
-            _ if !node.services.directory.has_receiver(account) => {
+            _ if !has_receiver(node, account) => {
                 format!("{word} at {done}; its receipt waits: {account} has no receiver or transceiver bound")
             }
             _ => format!("{word} at {done}; its receipt waits for room in a window of {account}"),
@@ -294,15 +295,30 @@ fn waits_for(node: &Node, outbox: Outbox) -> String {
             if own.clone().any(|link| link.status.state == LinkState::Bound) {
                 return format!("waits for room in a window of {name}, or for its pace");
             }
+            if let Some(peer) = linked_elsewhere(node, name) {
+                return format!("waits for room in a window of {name}, whose link is on {peer}, or for its pace");
+            }
             let last = own.find_map(|link| link.status.error.as_ref());
             let last = last.map_or(String::new(), |(_, error)| format!(": {error}"));
             format!("waits for {name}, which has no bound link{last}")
         }
-        Outbox::Account(name) if node.services.directory.has_receiver(name) => {
-            format!("waits for room in a window of {name}")
-        }
+        Outbox::Account(name) if has_receiver(node, name) => format!("waits for room in a window of {name}"),
         Outbox::Account(name) => format!("waits for {name}, which has no receiver or transceiver bound"),
     }
+}
+
+/// Whether a receiver or transceiver of the account is bound to any node.
+fn has_receiver(node: &Node, account: Name) -> bool {
+    let elsewhere = |cluster: &ClusterHandle| cluster.view().receives_elsewhere(account);
+    node.services.directory.has_receiver(account) || node.services.cluster.as_ref().is_some_and(elsewhere)
+}
+
+/// The first of the other nodes that have a bound link to the operator.
+pub(super) fn linked_elsewhere(node: &Node, operator: Name) -> Option<String> {
+    let view = node.services.cluster.as_ref()?.view();
+    let mut peers = view.counted();
+    let bound = |peer: &&Peer| peer.facts.links.get(&operator).is_some_and(|links| links.bound > 0);
+    peers.find(bound).map(|peer| peer.name.to_string())
 }
 
 fn unknown(id: &str) -> ApiError {

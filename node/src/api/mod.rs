@@ -6,6 +6,7 @@
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
+//! | `gather`, `merge` | one answer of all nodes |
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
@@ -25,10 +26,12 @@ pub mod endpoints;
 pub mod error;
 mod events;
 mod explain;
+mod gather;
 pub mod input;
 pub mod inquiries;
 mod life;
 mod links;
+mod merge;
 mod messages;
 mod queues;
 mod routes;
@@ -72,6 +75,7 @@ pub struct Shared {
     address: SocketAddr,
     node: OnceLock<Node>,
     watchers: Arc<Semaphore>,
+    gathered: Semaphore,
     closing: watch::Sender<bool>,
 }
 
@@ -106,6 +110,7 @@ impl Api {
             address,
             node: OnceLock::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            gathered: Semaphore::new(gather::GATHERED_MAX),
             closing: watch::Sender::new(false),
         }))
     }
@@ -124,6 +129,11 @@ impl Api {
     /// Everything below `/api`.
     pub fn routes(&self) -> Router {
         endpoints::router(&self.0)
+    }
+
+    /// The same for other nodes, which ask on behalf of their callers: this node answers for itself alone.
+    pub fn routes_for_peers(&self) -> Router {
+        endpoints::router_for_peers(&self.0)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn list(
 }
 
 fn find(node: &Node, id: &str) -> Result<SessionEntry, ApiError> {
-    let holder = holder(id)?;
+    let holder = holder(node, id)?;
     node.services.directory.list(None).into_iter().find(|one| one.holder == holder).ok_or_else(|| gone(id))
 }
 
@@ -82,7 +82,7 @@ fn session(node: &Node, entry: &SessionEntry) -> Value {
     let activity = entry.connection.activity.snapshot();
     let account = entry.account.and_then(|name| node.services.live_now().account(name).cloned());
     json!({
-        "id": entry.holder.0.to_string(),
+        "id": session_id(node, entry.holder),
         "node": node.services.config.node.name,
         "account": entry.account.map(|name| name.as_str()),
         "bind": entry.bound.map(|(kind, _)| bind_name(kind)),
@@ -120,10 +120,24 @@ pub(super) fn account_of(
     })
 }
 
-fn holder(id: &str) -> Result<Holder, ApiError> {
-    id.parse()
-        .map(Holder)
-        .map_err(|_| ApiError::field("id", "expected the id of a session: GET /api/v1/sessions lists them"))
+/// What a session is called: in a cluster with its node's number before it, so that every node knows whose it is.
+fn session_id(node: &Node, holder: Holder) -> String {
+    match &node.services.cluster {
+        Some(cluster) => format!("{}-{}", cluster.identity().number, holder.0),
+        None => holder.0.to_string(),
+    }
+}
+
+fn holder(node: &Node, id: &str) -> Result<Holder, ApiError> {
+    let wrong = || ApiError::field("id", "expected the id of a session: GET /api/v1/sessions lists them");
+    let (number, holder) = id.split_once('-').map_or((None, id), |(number, holder)| (Some(number), holder));
+    let number: Option<u16> = number.map(str::parse).transpose().map_err(|_| wrong())?;
+    let holder = holder.parse().map(Holder).map_err(|_| wrong())?;
+    match (&node.services.cluster, number) {
+        (Some(cluster), Some(number)) if number != cluster.identity().number => Err(gone(id)),
+        (None, Some(_)) | (Some(_), None) => Err(gone(id)),
+        (Some(_), Some(_)) | (None, None) => Ok(holder),
+    }
 }
 
 fn gone(id: &str) -> ApiError {

@@ -19,7 +19,7 @@
 //! Clocks need not agree, but they must run: a process that stands still does not notice that its time is up, and its
 //! sockets stay open until it goes on or the operator drops them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use smsc_store::Name;
@@ -32,7 +32,9 @@ use super::view::PeerState;
 /// This node's votes.
 #[derive(Debug)]
 pub struct Ballot {
-    operators: BTreeMap<Name, Vote>,
+    exclusive: BTreeSet<Name>,
+    /// Of those that are exclusive, and of those that were while somebody may still rely on our vote.
+    votes: BTreeMap<Name, Vote>,
     /// Before this, an earlier run of this node may still be relied on.
     opens_at: Instant,
     nodes_expected: u32,
@@ -67,11 +69,13 @@ pub struct Own<'a> {
 impl Ballot {
     /// Of a node that starts now, for these exclusive operators.
     pub fn new(operators: impl IntoIterator<Item = Name>, nodes_expected: u32, now: Instant) -> Self {
-        Self {
-            operators: operators.into_iter().map(|operator| (operator, Vote::default())).collect(),
-            opens_at: now + GONE_AFTER,
-            nodes_expected,
-        }
+        let exclusive = operators.into_iter().collect();
+        Self { exclusive, votes: BTreeMap::new(), opens_at: now + GONE_AFTER, nodes_expected }
+    }
+
+    /// From now on these operators are exclusive. Votes for others end at the next look.
+    pub fn set_operators(&mut self, operators: impl IntoIterator<Item = Name>) {
+        self.exclusive = operators.into_iter().collect();
     }
 
     /// Reconsiders all votes. Returns whether one has changed: peers are then to be told at once.
@@ -79,9 +83,13 @@ impl Ballot {
     /// A vote stays while its receiver is there and has the link, or is the one preferred. `holds`: whether we have it.
     pub fn revise(&mut self, own: Own<'_>, peers: &Peers, holds: impl Fn(Name) -> bool, now: Instant) -> bool {
         let mut changed = false;
-        for (operator, vote) in &mut self.operators {
+        for operator in &self.exclusive {
+            self.votes.entry(*operator).or_default();
+        }
+        for (operator, vote) in &mut self.votes {
             let holder = if holds(*operator) { Some(own.number) } else { holder(*operator, peers) };
             let wanted = holder.or_else(|| placement::first(*operator, own.members));
+            let wanted = wanted.filter(|_| self.exclusive.contains(operator));
             let wanted = wanted.and_then(|number| voted(number, own, peers));
             if let Some(given) = vote.given.filter(|given| wanted != Some(*given)) {
                 vote.given = None;
@@ -96,13 +104,15 @@ impl Ballot {
                 changed = true;
             }
         }
+        let relied_on = |vote: &Vote| vote.relied_until.is_some_and(|until| now < until);
+        self.votes.retain(|operator, vote| self.exclusive.contains(operator) || relied_on(vote));
         changed
     }
 
     /// The operators whose link we leave to that incarnation.
     pub fn votes_for(&self, incarnation: Uuid) -> impl Iterator<Item = Name> {
         let given = move |vote: &Vote| vote.given.is_some_and(|given| given.incarnation == incarnation);
-        self.operators.iter().filter(move |(_, vote)| given(vote)).map(|(operator, _)| *operator)
+        self.votes.iter().filter(move |(_, vote)| given(vote)).map(|(operator, _)| *operator)
     }
 
     /// Whether a majority leaves the link to this node at its own time `beat`, in milliseconds.
@@ -142,8 +152,6 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::super::handshake::tests::identity;
     use super::super::peers::Heard;
     use super::*;
@@ -196,7 +204,7 @@ mod tests {
 
         /// For whom we vote, by number.
         fn vote(&self) -> Option<u16> {
-            self.ballot.operators[&self.operator].given.map(|given| given.number)
+            self.ballot.votes.get(&self.operator)?.given.map(|given| given.number)
         }
 
         fn has_lease(&self, beat: u64) -> bool {
@@ -272,5 +280,32 @@ mod tests {
         trial.revise(&[0], false, opens);
         trial.revise(&[1, 2], true, opens);
         assert_eq!(trial.vote(), Some(0), "another would be preferred");
+    }
+    #[test]
+    fn an_operator_that_becomes_exclusive_is_voted_on_and_one_that_is_no_more_is_not() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.ballot.set_operators([]);
+        trial.revise(&[0], false, opens);
+        assert_eq!(trial.vote(), None);
+        trial.ballot.set_operators([trial.operator]);
+        trial.revise(&[0], false, opens);
+        assert_eq!(trial.vote(), Some(0));
+    }
+
+    #[test]
+    fn a_vote_that_may_be_relied_on_is_remembered_while_the_operator_is_not_exclusive() {
+        let mut trial = Trial::new();
+        let opens = trial.start + GONE_AFTER;
+        trial.hears(1, 1, false, opens);
+        trial.revise(&[1], false, opens);
+        trial.ballot.set_operators([]);
+        trial.revise(&[0], false, opens);
+        assert_eq!(trial.vote(), None);
+        trial.ballot.set_operators([trial.operator]);
+        trial.revise(&[0], false, opens + GONE_AFTER - Duration::from_millis(1));
+        assert_eq!(trial.vote(), None, "node 1 may not have heard of it");
+        trial.revise(&[0], false, opens + GONE_AFTER);
+        assert_eq!(trial.vote(), Some(0));
     }
 }

@@ -112,6 +112,11 @@ impl ClusterHandle {
         self.state().membership.links_here(operator, links, Instant::now())
     }
 
+    /// From now on these operators are exclusive: a majority says which node has the link.
+    pub fn set_exclusive(&self, operators: impl IntoIterator<Item = Name>) {
+        self.state().membership.set_exclusive(operators);
+    }
+
     /// Whether a majority leaves the one link to that exclusive operator to this node, now.
     pub fn has_lease(&self, operator: Name) -> bool {
         self.state().membership.has_lease(operator, Instant::now())

@@ -141,6 +141,11 @@ impl Membership {
         (turns, self.ballot.revise(own, &self.peers, holds, now))
     }
 
+    /// From now on these operators are exclusive.
+    pub fn set_exclusive(&mut self, operators: impl IntoIterator<Item = Name>) {
+        self.ballot.set_operators(operators);
+    }
+
     /// Whether a majority leaves the one link to that exclusive operator to this node, now.
     pub fn has_lease(&self, operator: Name, now: Instant) -> bool {
         self.ballot.lease(operator, self.identity.incarnation, &self.peers, self.beat(now))

@@ -14,6 +14,8 @@
 //! | [`handle`], [`view`] | the way to the cluster for the rest of the node |
 //! | [`bridge`] | what the router and the node's state have to do with it |
 //! | `service`, `accept` | what peers ask of us; `dial`, `discovery` what we ask of them |
+//! | [`changes`] | routes, accounts and operators that are changed at run time |
+//! | [`questions`] | what people ask of all nodes |
 //! | [`relay`] | messages of one node through the links and binds of another |
 //! | `tls` | certificates; `refusals`, `metrics` what people see |
 //! | [`wire`], [`translate`] | generated code of `proto/cluster.proto`, and what its messages mean |
@@ -22,6 +24,7 @@
 
 mod accept;
 pub mod bridge;
+pub mod changes;
 mod dial;
 mod discovery;
 pub mod exclusive;
@@ -34,6 +37,7 @@ mod metrics;
 pub mod peers;
 pub mod placement;
 pub mod publication;
+pub mod questions;
 mod refusals;
 pub mod relay;
 mod service;
@@ -132,8 +136,7 @@ impl Cluster {
             },
         };
         metrics::describe();
-        let exclusive = config.operator.iter().filter(|operator| operator.exclusive);
-        let exclusive = exclusive.map(|operator| Name::intern(&operator.name));
+        let exclusive = exclusive_operators(config);
         let handle = ClusterHandle::new(identity, exclusive, cluster.nodes_expected, thread.runtime.clone());
         let routes = Routes::new(Service::new(handle.clone()));
         Ok(Some(Self { thread, handle, listener, routes, config: cluster.clone(), tls }))
@@ -184,6 +187,11 @@ impl Cluster {
         });
         RunningCluster { handle, stop, served, _thread: thread }
     }
+}
+
+/// The operators of a configuration that tolerate one bind only.
+pub fn exclusive_operators(config: &Config) -> impl Iterator<Item = Name> {
+    config.operator.iter().filter(|operator| operator.exclusive).map(|operator| Name::intern(&operator.name))
 }
 
 /// This node is part of its cluster. Dropping it ends that without a word.

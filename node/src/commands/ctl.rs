@@ -45,6 +45,9 @@ pub struct Args {
     /// A file that holds the token alone, or a line `role name token` as in http.token_file
     #[arg(long, global = true, env = "SMSC_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Ask, or tell, this node of the cluster alone, by its name; without it all nodes answer together
+    #[arg(long, global = true, value_name = "NODE")]
+    only: Option<String>,
     /// Print the API's answer as it is
     #[arg(long, global = true)]
     json: bool,
@@ -68,6 +71,9 @@ Change something, and put it back:
   smsc ctl routes unset 4670                          back to what the file says
   smsc ctl links pause north                          stays unbound until `resume`
   smsc ctl accounts set shop throughput_max=500 binds_max=8
+
+One node of several:
+  smsc ctl --only smsc-1 sessions                     without --only all nodes answer, and who does not is named
 
 Elsewhere, and for programs:
   smsc ctl --node http://smsc-0:8080 --token-file admin.token status
@@ -116,10 +122,14 @@ async fn carry_out(args: &Args) -> Result<(), CtlError> {
     if let Verb::Events { prefix } = &args.verb {
         return server.follow(prefix, |event| show(&tables::event(event, args.json))).await;
     }
-    let request = Request::of(&args.verb)?;
+    let request = Request::of(&args.verb)?.to(args.only.as_deref());
     loop {
         let answer = server.ask(&request).await?;
-        let text = if args.json { format!("{answer}\n") } else { tables::text(&args.verb, &answer) };
+        let text = if args.json {
+            format!("{answer}\n")
+        } else {
+            tables::text(&args.verb, &answer) + &tables::missing(&answer)
+        };
         let Some(every) = args.watch else { return show(&text) };
         show(&over_the_old(&text))?;
         tokio::time::sleep(every).await;

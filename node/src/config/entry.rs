@@ -1,6 +1,7 @@
 //! Entries of a configuration that may be changed while the node runs: accounts, operators, routes. An entry has a name,
 //! its [`EntryKey`], and a change puts something in its place or takes it out.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use config::{Value, ValueKind};
@@ -11,6 +12,8 @@ use serde_json::{Map, Value as Json};
 const SECRETS: [&str; 3] = ["password", "password_hash", "token"];
 /// Of these a configuration has one: a change that gives another takes the place of all.
 const CREDENTIALS: [&str; 3] = ["password", "password_file", "password_hash"];
+/// The lists that entries stand in.
+const LISTS: [&str; 4] = ["account", "operator", "route", "mo_route"];
 
 /// What an entry is known by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,29 +101,84 @@ impl EntryKey {
         }
     }
 
-    /// Whether this element of the list is the entry.
-    fn is(&self, element: &Value) -> bool {
-        let ValueKind::Table(table) = &element.kind else { return false };
-        self.names().into_iter().all(|(name, expected)| {
-            let written = match table.get(name).map(|value| &value.kind) {
-                Some(ValueKind::String(text)) => Some(text.as_str()),
-                Some(ValueKind::Nil) | None => None,
-                Some(_) => return false,
-            };
-            match (name, written, expected) {
-                ("keyword", Some(written), Some(expected)) => written.to_lowercase() == expected.to_lowercase(),
-                _ => written == expected,
+    /// What an element of a list is known by; `None`: it has no name that could be one.
+    fn of(list: &str, element: &Value) -> Option<Self> {
+        let ValueKind::Table(table) = &element.kind else { return None };
+        let text = |name: &str| match table.get(name).map(|value| &value.kind) {
+            Some(ValueKind::String(text)) => Some(Some(text.clone())),
+            Some(ValueKind::Nil) | None => Some(None),
+            Some(_) => None,
+        };
+        let key = match list {
+            "account" => Self::Account { system_id: text("system_id")?? },
+            "operator" => Self::Operator { name: text("name")?? },
+            "route" => Self::Route { prefix: text("prefix")??, account: text("account")?, source: text("source")? },
+            "mo_route" => Self::MoRoute {
+                destination: text("destination")??,
+                keyword: text("keyword")?,
+                operator: text("operator")?,
+            },
+            _ => return None,
+        };
+        Some(key.normalised())
+    }
+}
+
+/// Where each entry of a configuration stands in its list. Thousands of changes are looked up in it.
+pub(super) struct Places(HashMap<EntryKey, usize>);
+
+impl Places {
+    /// Of that configuration.
+    pub(super) fn of(configuration: &Value) -> Self {
+        let mut places = HashMap::new();
+        let ValueKind::Table(sections) = &configuration.kind else { return Self(places) };
+        for list in LISTS {
+            let Some(ValueKind::Array(elements)) = sections.get(list).map(|list| &list.kind) else { continue };
+            for (position, element) in elements.iter().enumerate() {
+                if let Some(key) = EntryKey::of(list, element) {
+                    // Of two with one name, which the check refuses, the first.
+                    places.entry(key).or_insert(position);
+                }
             }
-        })
+        }
+        Self(places)
     }
 
-    /// Its place in the list.
-    pub(super) fn position(&self, configuration: &Value) -> Option<usize> {
-        let ValueKind::Table(sections) = &configuration.kind else { return None };
-        match &sections.get(self.list())?.kind {
-            ValueKind::Array(elements) => elements.iter().position(|element| self.is(element)),
-            _ => None,
+    /// An entry's place in its list.
+    pub(super) fn get(&self, key: &EntryKey) -> Option<usize> {
+        self.0.get(&key.clone().normalised()).copied()
+    }
+}
+
+/// Carries changes out, one after the other.
+pub(super) fn apply<'a>(changes: impl IntoIterator<Item = &'a Change>, configuration: &mut Value) {
+    let mut places = Places::of(configuration);
+    let ValueKind::Table(sections) = &mut configuration.kind else { return };
+    let mut taken_out = HashSet::new();
+    for change in changes {
+        let list = change.key.list();
+        let empty = || Value::new(None, ValueKind::Array(Vec::new()));
+        let list = sections.entry(list.to_owned()).or_insert_with(empty);
+        let ValueKind::Array(elements) = &mut list.kind else { continue };
+        let key = change.key.clone().normalised();
+        let place = places.0.get(&key).copied();
+        match (change.element(place.map(|place| &elements[place])), place) {
+            (Some(element), Some(place)) => elements[place] = element,
+            (Some(element), None) => {
+                places.0.insert(key, elements.len());
+                elements.push(element);
+            }
+            (None, Some(place)) => {
+                places.0.remove(&key);
+                taken_out.insert((change.key.list(), place));
+            }
+            (None, None) => {}
         }
+    }
+    for list in LISTS {
+        let Some(ValueKind::Array(elements)) = sections.get_mut(list).map(|list| &mut list.kind) else { continue };
+        let mut place = 0..;
+        elements.retain(|_| place.next().is_none_or(|place| !taken_out.contains(&(list, place))));
     }
 }
 
@@ -137,22 +195,11 @@ impl fmt::Display for EntryKey {
 }
 
 impl Change {
-    /// Carries it out.
-    pub(super) fn apply(&self, configuration: &mut Value) {
-        let position = self.key.position(configuration);
-        let ValueKind::Table(sections) = &mut configuration.kind else { return };
-        let list = sections
-            .entry(self.key.list().to_owned())
-            .or_insert_with(|| Value::new(None, ValueKind::Array(Vec::new())));
-        let ValueKind::Array(elements) = &mut list.kind else { return };
-        let Some(keys) = &self.keys else {
-            if let Some(position) = position {
-                elements.remove(position);
-            }
-            return;
-        };
+    /// What stands in its place then; `None`: nothing.
+    fn element(&self, before: Option<&Value>) -> Option<Value> {
+        let keys = self.keys.as_ref()?;
         let patches = matches!(self.key, EntryKey::Account { .. } | EntryKey::Operator { .. });
-        let mut table = match position.map(|position| &elements[position].kind) {
+        let mut table = match before.map(|before| &before.kind) {
             Some(ValueKind::Table(table)) if patches => table.clone(),
             Some(_) | None => config::Map::new(),
         };
@@ -171,11 +218,7 @@ impl Change {
                 table.insert(name.to_owned(), Value::new(None, ValueKind::String(value.to_owned())));
             }
         }
-        let element = Value::new(None, ValueKind::Table(table));
-        match position {
-            Some(position) => elements[position] = element,
-            None => elements.push(element),
-        }
+        Some(Value::new(None, ValueKind::Table(table)))
     }
 }
 
@@ -264,7 +307,7 @@ mod tests {
     fn of_an_account_only_the_given_keys_change() {
         let mut value =
             configuration(&json!({"account": [{"system_id": "bank", "password_file": "x", "binds_max": 2}]}));
-        change(account("bank"), json!({"throughput_max": 9, "binds_max": null})).apply(&mut value);
+        apply([&change(account("bank"), json!({"throughput_max": 9, "binds_max": null}))], &mut value);
         assert_eq!(
             shown(&value),
             json!({"account": [{"system_id": "bank", "password_file": "x", "throughput_max": 9}]})
@@ -274,7 +317,7 @@ mod tests {
     #[test]
     fn a_new_password_takes_the_place_of_a_file_or_hash() {
         let mut value = configuration(&json!({"account": [{"system_id": "bank", "password_hash": "h"}]}));
-        change(account("bank"), json!({"password": "new"})).apply(&mut value);
+        apply([&change(account("bank"), json!({"password": "new"}))], &mut value);
         let table = json!({"account": [{"system_id": "bank", "password": "***"}]});
         assert_eq!(shown(&value), table, "and is not shown");
     }
@@ -285,7 +328,7 @@ mod tests {
             {"prefix": "46", "operators": [{"name": "a"}], "failover": ["b"]},
             {"prefix": "46", "account": "bank", "operators": [{"name": "a"}]},
         ]}));
-        change(route("46", None), json!({"operators": [{"name": "c"}]})).apply(&mut value);
+        apply([&change(route("46", None), json!({"operators": [{"name": "c"}]}))], &mut value);
         assert_eq!(
             shown(&value),
             json!({"route": [
@@ -293,22 +336,31 @@ mod tests {
                 {"prefix": "46", "account": "bank", "operators": [{"name": "a"}]},
             ]})
         );
-        Change { key: route("46", Some("bank")), keys: None }.apply(&mut value);
+        apply([&Change { key: route("46", Some("bank")), keys: None }], &mut value);
         assert_eq!(shown(&value), json!({"route": [{"prefix": "46", "operators": [{"name": "c"}]}]}));
     }
 
     #[test]
     fn what_the_file_does_not_have_is_added() {
         let mut value = configuration(&json!({}));
-        change(route("47", None), json!({"operators": [{"name": "a", "weight": 2}]})).apply(&mut value);
+        apply([&change(route("47", None), json!({"operators": [{"name": "a", "weight": 2}]}))], &mut value);
         assert_eq!(shown(&value), json!({"route": [{"prefix": "47", "operators": [{"name": "a", "weight": 2}]}]}));
+    }
+
+    #[test]
+    fn changes_of_one_list_do_not_get_in_each_others_way() {
+        let mut value = configuration(&json!({"route": [{"prefix": "1"}, {"prefix": "2"}, {"prefix": "3"}]}));
+        let gone = |prefix| Change { key: route(prefix, None), keys: None };
+        let (set, new) = (change(route("3", None), json!({"x": 3})), change(route("4", None), json!({"x": 4})));
+        apply([&gone("1"), &set, &gone("2"), &new, &gone("5")], &mut value);
+        assert_eq!(shown(&value), json!({"route": [{"prefix": "3", "x": 3}, {"prefix": "4", "x": 4}]}));
     }
 
     #[test]
     fn keywords_are_the_same_in_any_case() {
         let key = EntryKey::MoRoute { destination: "7".into(), keyword: Some("JOIN".into()), operator: None };
         let value = configuration(&json!({"mo_route": [{"destination": "7", "keyword": "Join", "account": "x"}]}));
-        assert_eq!(key.clone().normalised().position(&value), Some(0));
+        assert_eq!(Places::of(&value).get(&key), Some(0));
         assert_eq!(key.to_string(), "mo_route destination=\"7\" keyword=\"JOIN\"");
     }
 

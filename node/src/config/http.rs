@@ -60,7 +60,8 @@ impl Role {
         }
     }
 
-    fn of(text: &str) -> Option<Self> {
+    /// The role of that name.
+    pub fn of(text: &str) -> Option<Self> {
         [Self::Viewer, Self::Operator, Self::Admin].into_iter().find(|role| role.name() == text)
     }
 }

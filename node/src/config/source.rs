@@ -1,12 +1,13 @@
 //! Where a configuration comes from, so that it can be read again, and with changes on top of it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use config::{FileFormat, Value};
 use serde_json::Value as Json;
 
-use super::entry::{self, Change, EntryKey};
+use super::entry::{self, Change, EntryKey, Places};
 use super::error::{ConfigError, Problem};
 use super::load::{self, Merged};
 use super::{Config, demo};
@@ -70,8 +71,14 @@ impl Written {
                 Ok(config) => return Ok(Changed { config, left_out }),
                 Err(failed) => {
                     let (error, value) = *failed;
-                    let Some((index, reason)) = blamed(&kept, &error, &value) else { return Err(error) };
-                    left_out.push((kept.remove(index).key.clone(), reason));
+                    let blamed = blamed(&kept, &error, &value);
+                    if blamed.is_empty() {
+                        return Err(error);
+                    }
+                    // From the end, so that those before keep their places.
+                    for (index, reason) in blamed.into_iter().rev() {
+                        left_out.push((kept.remove(index).key.clone(), reason));
+                    }
                 }
             }
         }
@@ -85,18 +92,18 @@ impl Written {
     /// What is said with these changes, for people: without secrets.
     pub fn shown(&self, changes: &[Change]) -> Json {
         let mut value = self.merged.value.clone();
-        changes.iter().for_each(|change| change.apply(&mut value));
+        entry::apply(changes, &mut value);
         entry::shown(&value)
     }
 
     /// Whether the source itself has that entry.
     pub fn has(&self, key: &EntryKey) -> bool {
-        key.position(&self.merged.value).is_some()
+        Places::of(&self.merged.value).get(key).is_some()
     }
 
     fn try_with<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Result<Config, Box<(ConfigError, Value)>> {
         let mut value = self.merged.value.clone();
-        changes.for_each(|change| change.apply(&mut value));
+        entry::apply(changes, &mut value);
         self.checked(value.clone()).map_err(|error| Box::new((error, value)))
     }
 
@@ -109,25 +116,29 @@ impl Written {
     }
 }
 
-/// Which change is to be left out because of this error: the one whose entry is wrong, else the last that takes
-/// something out that others need, else the last.
-fn blamed(changes: &[&Change], error: &ConfigError, value: &Value) -> Option<(usize, String)> {
-    let place = |change: &Change| {
-        let position = change.key.position(value)?;
-        Some(format!("{}[{position}]", change.key.list()))
-    };
-    let names = |problem: &Problem, place: &str| {
-        problem.key.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
+/// Which changes are to be left out because of this error, in their order: those whose entries are wrong, else the last
+/// that takes something out that others need, else the last.
+fn blamed(changes: &[&Change], error: &ConfigError, value: &Value) -> BTreeMap<usize, String> {
+    let places = Places::of(value);
+    let place = |change: &Change| Some((change.key.list(), places.get(&change.key)?));
+    let by_place: HashMap<_, _> =
+        changes.iter().enumerate().filter_map(|(index, change)| Some((place(change)?, index))).collect();
+    let mut blamed = BTreeMap::new();
     for problem in error.problems() {
-        let wrong = |change: &&Change| place(change).is_some_and(|place| names(problem, &place));
-        if let Some(index) = changes.iter().position(wrong) {
-            return Some((index, named(problem, changes[index].key.list())));
+        let Some((list, rest)) = problem.key.split_once('[') else { continue };
+        let place = rest.split_once(']').and_then(|(place, _)| place.parse().ok());
+        if let Some(index) = place.and_then(|place| by_place.get(&(list, place))) {
+            blamed.entry(*index).or_insert_with(|| named(problem, list));
         }
     }
-    let index = changes.iter().rposition(|change| change.keys.is_none()).or(changes.len().checked_sub(1))?;
-    let reason = error.problems().first().map_or_else(|| error.to_string(), ToString::to_string);
-    Some((index, reason))
+    let others = || changes.iter().rposition(|change| change.keys.is_none()).or(changes.len().checked_sub(1));
+    if blamed.is_empty()
+        && let Some(index) = others()
+    {
+        let reason = error.problems().first().map_or_else(|| error.to_string(), ToString::to_string);
+        blamed.insert(index, reason);
+    }
+    blamed
 }
 
 /// A problem of an entry, without its place in the list, which says little when it was put there by a change.

@@ -111,6 +111,9 @@ mod cluster_tls;
 mod cluster_upgrade;
 mod placement;
 
+// Routes, accounts and operators changed on one node count on all.
+mod cluster_changes;
+
 // What a configuration may say.
 mod configuration;
 
@@ -128,6 +131,9 @@ mod metrics;
 
 // What operations people ask and do, over HTTP.
 mod api;
+
+// The same asked of any node of several.
+mod cluster_answers;
 
 // What they see.
 mod console;

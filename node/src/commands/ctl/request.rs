@@ -52,6 +52,15 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The same, put to one node alone.
+    pub(super) fn to(self, node: Option<&str>) -> Self {
+        let Some(node) = node else { return self };
+        let mark = if self.path.contains('?') { '&' } else { '?' };
+        Self { path: format!("{}{mark}node={}", self.path, escaped(node)), ..self }
+    }
+}
+
 /// GET that path, with its query.
 pub(super) fn get(path: &str) -> Request {
     Request { method: "GET", path: path.to_owned(), body: None }
@@ -189,6 +198,13 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_node_is_asked_alone() {
+        assert_eq!(get("links").to(Some("smsc 1")).path, "links?node=smsc%201");
+        assert_eq!(get("messages?id=7").to(Some("a")).path, "messages?id=7&node=a");
+        assert_eq!(get("links").to(None).path, "links");
+    }
 
     #[test]
     fn a_route_is_set_with_its_weights() {

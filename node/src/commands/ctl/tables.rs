@@ -100,17 +100,30 @@ fn status(answer: &Value) -> String {
         0 => paint.good("OK"),
         count => paint.bad(counted(count as u64, "alarm")),
     };
-    text.push_str(&format!(
-        "{verdict}  {} ({}), {} for {} s, version {}\n",
-        text_of(&node["name"]),
-        number(&node["number"]),
-        text_of(&node["state"]),
-        number(&node["uptime_seconds"]),
-        text_of(&node["version"]),
-    ));
+    let nodes: Vec<&Value> = list(&answer["nodes"]).collect();
+    let several = nodes.len() + list(&answer["missing"]).count() > 1;
+    text.push_str(&format!("{verdict}  "));
+    let described = |node: &Value| {
+        format!(
+            "{} ({}), {} for {} s, version {}\n",
+            text_of(&node["name"]),
+            number(&node["number"]),
+            text_of(&node["state"]),
+            number(&node["uptime_seconds"]),
+            text_of(&node["version"]),
+        )
+    };
+    match several {
+        false => text.push_str(&described(node)),
+        true => {
+            text.push_str(&format!("{}, seen from {}\n", counted(nodes.len() as u64, "node"), text_of(&node["name"])));
+            nodes.iter().for_each(|node| text.push_str(&format!("  {}", described(node))));
+        }
+    }
     for alarm in alarms {
+        let of = if several { format!("{} ", text_of(&alarm["node"])) } else { String::new() };
         text.push_str(&format!(
-            "  {:<8} {}: {}\n           -> {}\n",
+            "  {:<8} {of}{}: {}\n           -> {}\n",
             text_of(&alarm["severity"]),
             text_of(&alarm["what"]),
             text_of(&alarm["reason"]),
@@ -189,17 +202,20 @@ fn nodes(answer: &Value) -> String {
             short(&node["started"]),
         ]
     });
-    let mut text = table(&["NODE", ">NUMBER", "STATE", ">SESSIONS", ">HELD", "VERSION", "STARTED"], rows);
-    for missing in list(&answer["missing"]) {
-        text.push_str(&format!("no answer from {}\n", text_of(missing)));
-    }
-    text
+    table(&["NODE", ">NUMBER", "STATE", ">SESSIONS", ">HELD", "VERSION", "STARTED"], rows)
+}
+
+/// The nodes that did not answer: what is shown is without them.
+pub(super) fn missing(answer: &Value) -> String {
+    let why = |node: &Value| text_of(&answer["missing_why"][node.as_str().unwrap_or_default()]);
+    list(&answer["missing"]).map(|node| format!("NO ANSWER from {}: {}\n", text_of(node), why(node))).collect()
 }
 
 fn sessions(answer: &Value) -> String {
     let rows = list(&answer["sessions"]).map(|one| {
         vec![
             text_of(&one["id"]),
+            text_of(&one["node"]),
             text_of(&one["account"]),
             text_of(&one["bind"]),
             text_of(&one["peer"]),
@@ -214,6 +230,7 @@ fn sessions(answer: &Value) -> String {
     });
     let titles = [
         "ID",
+        "NODE",
         "ACCOUNT",
         "BIND",
         "PEER",
@@ -233,6 +250,7 @@ fn links(answer: &Value) -> String {
         let error = &link["last_error"];
         vec![
             text_of(&link["id"]),
+            text_of(&link["node"]),
             text_of(&link["state"]),
             short(&link["since"]),
             text_of(&link["bind"]),
@@ -246,7 +264,7 @@ fn links(answer: &Value) -> String {
             },
         ]
     });
-    table(&["LINK", "STATE", "SINCE", "BIND", "ADDRESS", ">WINDOW", ">RETRIES", "", "LAST ERROR"], rows)
+    table(&["LINK", "NODE", "STATE", "SINCE", "BIND", "ADDRESS", ">WINDOW", ">RETRIES", "", "LAST ERROR"], rows)
 }
 
 fn accounts(answer: &Value) -> String {
@@ -401,6 +419,7 @@ fn messages(answer: &Value) -> String {
     let rows = list(&answer["messages"]).map(|message| {
         vec![
             text_of(&message["id"]),
+            text_of(&message["node"]),
             short(&message["accepted"]),
             text_of(&message["origin"]["name"]),
             text_of(&message["towards"]["name"]),
@@ -411,7 +430,8 @@ fn messages(answer: &Value) -> String {
             text_of(&message["story"]),
         ]
     });
-    let titles = ["MESSAGE", "ACCEPTED", "FROM", "TOWARDS", "STATE", "ERR", "OPERATOR'S ID", ">ATTEMPTS", "STORY"];
+    let titles =
+        ["MESSAGE", "NODE", "ACCEPTED", "FROM", "TOWARDS", "STATE", "ERR", "OPERATOR'S ID", ">ATTEMPTS", "STORY"];
     let mut text = table(&titles, rows);
     if answer["more"] == true {
         text.push_str(&format!("there are more: --until {}\n", text_of(&answer["next_until"])));
@@ -432,6 +452,7 @@ fn trace(answer: &Value) -> String {
                 text.push_str(&format!("  {what:<14} {value}\n"));
             }
         };
+        line("node", format!("{}, partition {}", text_of(&one["node"]), number(&one["partition"])));
         line("state", format!("{} ({})", text_of(&one["state"]), text_of(&one["place"])));
         line("from", format!("{} {}", text_of(&one["origin"]["kind"]), text_of(&one["origin"]["name"])));
         line("towards", format!("{} {}", text_of(&one["towards"]["kind"]), text_of(&one["towards"]["name"])));

@@ -1,0 +1,268 @@
+//! The answers of many nodes as one. Pure.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::gather::Asking;
+use super::time;
+use smsc_proto::timestamp::Timestamp;
+
+/// The lists of that name, one after the other.
+fn lists(answers: &mut [Value], name: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    for answer in answers {
+        if let Some(list) = answer[name].as_array_mut() {
+            all.append(list);
+        }
+    }
+    all
+}
+
+/// Sessions of all.
+pub(super) fn sessions(mut answers: Vec<Value>, _: &Asking) -> Value {
+    json!({ "sessions": lists(&mut answers, "sessions") })
+}
+
+/// Nodes that have answered.
+pub(super) fn nodes(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let mut nodes = lists(&mut answers, "nodes");
+    nodes.sort_by_key(|node| node["number"].as_u64());
+    json!({ "nodes": nodes })
+}
+
+/// Links of all, what is broken first.
+pub(super) fn links(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let mut links = lists(&mut answers, "links");
+    let rank = |link: &Value| match link["state"].as_str().unwrap_or_default() {
+        "backing_off" => 0,
+        "connecting" => 1,
+        "paused" => 2,
+        "draining" => 3,
+        _ => 4,
+    };
+    links.sort_by_key(rank);
+    json!({ "links": links })
+}
+
+/// What links were told.
+pub(super) fn orders(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let links = lists(&mut answers, "links");
+    json!({ "links": links, "note": first(answers)["note"] })
+}
+
+/// Accounts, as this node has them, with binds and waiting messages of all.
+pub(super) fn accounts(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let list = by_name(lists(&mut answers, "accounts"), "system_id", &["bound", "waiting"]);
+    json!({ "accounts": list, "changed": first(answers)["changed"] })
+}
+
+/// Operators, as this node has them, with links and waiting messages of all.
+pub(super) fn operators(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let list = by_name(lists(&mut answers, "operators"), "name", &["links", "bound", "waiting"]);
+    json!({ "operators": list, "changed": first(answers)["changed"] })
+}
+
+/// Outboxes, with what waits at all.
+pub(super) fn queues(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let sums = ["bound", "ready", "leased", "scheduled", "retry", "enroute", "receipts_expired"];
+    let mut queues: BTreeMap<(String, String), Value> = BTreeMap::new();
+    for queue in lists(&mut answers, "queues") {
+        let name = |field: &str| queue[field].as_str().unwrap_or_default().to_owned();
+        match queues.get_mut(&(name("kind"), name("name"))) {
+            None => _ = queues.insert((name("kind"), name("name")), queue),
+            Some(known) => {
+                sums.iter().for_each(|field| add(&mut known[*field], &queue[*field]));
+                earliest(&mut known["oldest_due"], &queue["oldest_due"]);
+            }
+        }
+    }
+    let mut queues: Vec<Value> = queues.into_values().collect();
+    // What has waited longest stands first.
+    queues.sort_by_key(|queue| (queue["oldest_due"].is_null(), text(&queue["oldest_due"])));
+    json!({ "queues": queues })
+}
+
+/// Messages that were found, the newest first.
+pub(super) fn messages(mut answers: Vec<Value>, asking: &Asking) -> Value {
+    let mut messages = lists(&mut answers, "messages");
+    messages.sort_by_key(|message| Reverse(text(&message["accepted"])));
+    let limit = asking.number("limit").unwrap_or(super::messages::LIMIT);
+    let more = messages.len() > limit || answers.iter().any(|answer| answer["more"] == true);
+    messages.truncate(limit);
+    let last = messages.last().and_then(|message| message["accepted"].as_str()?.parse::<jiff::Timestamp>().ok());
+    let last = last.and_then(|last| u64::try_from(last.as_millisecond()).ok());
+    // Messages of the same millisecond may come again: better twice than not at all.
+    let next_until = last.filter(|_| more).map(|last| time(Timestamp::from_millis(last + 1)));
+    json!({ "messages": messages, "more": more, "next_until": next_until })
+}
+
+/// One message, wherever its deliveries are.
+pub(super) fn message(mut answers: Vec<Value>, _: &Asking) -> Value {
+    let deliveries = lists(&mut answers, "deliveries");
+    json!({ "id": first(answers)["id"], "deliveries": deliveries })
+}
+
+/// How all nodes are: alarms of each, and sums. Node, time and configuration are those of the node that is asked.
+pub(super) fn status(mut answers: Vec<Value>, asking: &Asking) -> Value {
+    let mut alarms = Vec::new();
+    for answer in &mut answers {
+        let node = answer["node"]["name"].clone();
+        for mut alarm in lists(std::slice::from_mut(answer), "alarms") {
+            alarm["node"] = node.clone();
+            alarms.push(alarm);
+        }
+    }
+    for (node, why) in &asking.missing {
+        let reason = format!("{node} does not answer: {why}");
+        let help = "smsc ctl nodes; does its process run, and can the nodes reach each other?";
+        alarms.push(json!({ "severity": "critical", "what": "node", "reason": reason, "do": help, "node": node }));
+    }
+    let rank = |alarm: &Value| match alarm["severity"].as_str() {
+        Some("critical") => 0,
+        Some("warning") => 1,
+        _ => 2,
+    };
+    alarms.sort_by_key(rank);
+    let nodes: Vec<Value> = answers.iter().map(|answer| answer["node"].clone()).collect();
+    let mut all = answers.into_iter();
+    let mut status = all.next().unwrap_or_default();
+    for other in all {
+        for part in ["sessions", "links", "counters"] {
+            add(&mut status[part], &other[part]);
+        }
+        let (store, other) = (&mut status["store"], &other["store"]);
+        let (writable, oldest) = (store["writable"] == true && other["writable"] == true, store["oldest_due"].clone());
+        let lag =
+            store["due_lag_seconds"].as_f64().unwrap_or(0.0).max(other["due_lag_seconds"].as_f64().unwrap_or(0.0));
+        add(store, other);
+        store["writable"] = writable.into();
+        store["due_lag_seconds"] = lag.into();
+        store["oldest_due"] = oldest;
+        earliest(&mut store["oldest_due"], &other["oldest_due"]);
+    }
+    status["alarms"] = alarms.into();
+    status["nodes"] = nodes.into();
+    status
+}
+
+fn first(answers: Vec<Value>) -> Value {
+    answers.into_iter().next().unwrap_or_default()
+}
+
+/// Entries of a list by their name, in the order in which they come first; of each these fields are added up.
+fn by_name(list: Vec<Value>, name: &str, sums: &[&str]) -> Vec<Value> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut all: Vec<Value> = Vec::new();
+    for entry in list {
+        match places.get(&text(&entry[name])) {
+            None => {
+                places.insert(text(&entry[name]), all.len());
+                all.push(entry);
+            }
+            Some(place) => {
+                let known = &mut all[*place];
+                sums.iter().for_each(|field| add(&mut known[*field], &entry[*field]));
+                if entry["available"] == true {
+                    known["available"] = true.into();
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Adds numbers, and all numbers of objects; anything else stays as it is.
+fn add(sum: &mut Value, other: &Value) {
+    match (&mut *sum, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            if let (Some(a), Some(b)) = (a.as_u64(), b.as_u64()) {
+                *sum = a.saturating_add(b).into();
+            }
+        }
+        (Value::Object(a), Value::Object(b)) => add_objects(a, b),
+        _ => {}
+    }
+}
+
+fn add_objects(sum: &mut Map<String, Value>, other: &Map<String, Value>) {
+    for (key, value) in other {
+        match sum.get_mut(key) {
+            Some(known) => add(known, value),
+            None => _ = sum.insert(key.clone(), value.clone()),
+        }
+    }
+}
+
+/// Of two moments, which are written alike, the earlier; nothing is later than everything.
+fn earliest(known: &mut Value, other: &Value) {
+    if !other.is_null() && (known.is_null() || text(other) < text(known)) {
+        *known = other.clone();
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asking(query: &str) -> Asking {
+        Asking { query: query.to_owned(), missing: vec![("smsc-2".to_owned(), "no answer within 1 s".to_owned())] }
+    }
+
+    #[test]
+    fn what_waits_is_added_up_and_the_oldest_counts() {
+        let queue = |ready: u64, oldest: Value| json!({ "queues": [{ "kind": "operator", "name": "north", "parked": false, "ready": ready, "oldest_due": oldest }] });
+        let at = |hour: &str| json!(format!("2026-01-31T{hour}:00:00.000Z"));
+        let merged = queues(vec![queue(1, Value::Null), queue(2, at("12")), queue(3, at("11"))], &asking(""));
+        assert_eq!(merged["queues"].as_array().map(Vec::len), Some(1));
+        assert_eq!((&merged["queues"][0]["ready"], &merged["queues"][0]["oldest_due"]), (&json!(6), &at("11")));
+    }
+
+    #[test]
+    fn of_all_messages_the_newest_are_shown() {
+        let found = |ids: &[u64], more: bool| {
+            let at = |id: &u64| json!({ "id": id, "accepted": format!("2026-01-31T12:00:00.00{id}Z") });
+            json!({ "messages": ids.iter().map(at).collect::<Vec<_>>(), "more": more, "next_until": null })
+        };
+        let merged = messages(vec![found(&[7, 5], false), found(&[6, 4], false)], &asking("number=1&limit=3"));
+        let ids: Vec<_> = merged["messages"].as_array().into_iter().flatten().map(|one| one["id"].as_u64()).collect();
+        assert_eq!(ids, [Some(7), Some(6), Some(5)]);
+        assert_eq!((&merged["more"], &merged["next_until"]), (&json!(true), &json!("2026-01-31T12:00:00.006Z")));
+        let all = messages(vec![found(&[7], false)], &asking("number=1"));
+        assert_eq!((&all["more"], &all["next_until"]), (&json!(false), &Value::Null));
+    }
+
+    #[test]
+    fn an_account_has_the_binds_of_all_nodes() {
+        let list = |bound: u64| json!({ "accounts": [{ "system_id": "shop", "bound": bound, "binds_max": 4, "waiting": 1 }], "changed": [] });
+        let merged = accounts(vec![list(1), list(2)], &asking(""));
+        let expected = json!([{ "system_id": "shop", "bound": 3, "binds_max": 4, "waiting": 2 }]);
+        assert_eq!(merged["accounts"], expected);
+    }
+
+    #[test]
+    fn the_status_is_a_sum_with_an_alarm_for_who_is_silent() {
+        let one = |name: &str, writable: bool| {
+            json!({
+                "node": { "name": name },
+                "alarms": [{ "severity": "info", "what": "config", "reason": "r", "do": "d" }],
+                "sessions": { "bound": 2 }, "links": { "bound": 1 },
+                "store": { "held": 3, "writable": writable, "due_lag_seconds": 0.5, "oldest_due": null },
+                "counters": { "accepted": 5, "final": { "DELIVRD": 4 } },
+            })
+        };
+        let merged = status(vec![one("smsc-0", true), one("smsc-1", false)], &asking(""));
+        assert_eq!(merged["counters"], json!({ "accepted": 10, "final": { "DELIVRD": 8 } }));
+        assert_eq!((&merged["store"]["held"], &merged["store"]["writable"]), (&json!(6), &json!(false)));
+        assert_eq!(merged["store"]["due_lag_seconds"], json!(0.5));
+        let alarms = merged["alarms"].as_array().cloned().unwrap_or_default();
+        assert_eq!((&alarms[0]["severity"], &alarms[0]["node"]), (&json!("critical"), &json!("smsc-2")));
+        assert_eq!(alarms.len(), 3);
+        assert_eq!(merged["nodes"], json!([{ "name": "smsc-0" }, { "name": "smsc-1" }]));
+    }
+}
