@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::gather::Asking;
 use super::time;
+use super::watched::tenths;
 use smsc_proto::timestamp::Timestamp;
 
 /// The lists of that name, one after the other.
@@ -132,6 +133,7 @@ pub(super) fn status(mut answers: Vec<Value>, asking: &Asking) -> Value {
         for part in ["sessions", "links", "counters"] {
             add(&mut status[part], &other[part]);
         }
+        add_rates(&mut status["rates"], &other["rates"]);
         let (store, other) = (&mut status["store"], &other["store"]);
         let (writable, oldest) = (store["writable"] == true && other["writable"] == true, store["oldest_due"].clone());
         let lag =
@@ -167,10 +169,61 @@ fn by_name(list: Vec<Value>, name: &str, sums: &[&str]) -> Vec<Value> {
                 if entry["available"] == true {
                     known["available"] = true.into();
                 }
+                if known["lately"].is_object() {
+                    add_lately(&mut known["lately"], &entry["lately"]);
+                }
+                if known["last_submit"] != Value::Null || entry["last_submit"] != Value::Null {
+                    latest(&mut known["last_submit"], &entry["last_submit"]);
+                }
             }
         }
     }
     all
+}
+
+/// The last minutes: rates and counts together, the slowest p99, the last failure.
+fn add_lately(known: &mut Value, other: &Value) {
+    add_rate(&mut known["rate"], &other["rate"]);
+    add(&mut known["well_5m"], &other["well_5m"]);
+    add(&mut known["failed_5m"], &other["failed_5m"]);
+    if other["p99_ms"].as_f64() > known["p99_ms"].as_f64() {
+        known["p99_ms"] = other["p99_ms"].clone();
+    }
+    if text(&other["last_failure"]["at"]) > text(&known["last_failure"]["at"]) {
+        known["last_failure"] = other["last_failure"].clone();
+    }
+    let mut failures: Vec<Value> = known["failures"].as_array().cloned().unwrap_or_default();
+    for failure in other["failures"].as_array().into_iter().flatten() {
+        match failures.iter_mut().find(|known| known["status"] == failure["status"]) {
+            Some(known) => {
+                add(&mut known["count"], &failure["count"]);
+                latest(&mut known["last"], &failure["last"]);
+            }
+            None => failures.push(failure.clone()),
+        }
+    }
+    known["failures"] = failures.into();
+}
+
+/// Rates of all nodes together; of shares, the one that is of refusals anew, and of deliveries the worst.
+fn add_rates(known: &mut Value, other: &Value) {
+    ["accepted", "refused", "delivered", "failed"].iter().for_each(|rate| add_rate(&mut known[*rate], &other[*rate]));
+    let (accepted, refused) = (known["accepted"].as_f64(), known["refused"].as_f64());
+    if let (Some(accepted), Some(refused)) = (accepted, refused)
+        && accepted + refused > 0.0
+    {
+        known["refused_percent"] = tenths(100.0 * refused / (accepted + refused)).into();
+    }
+    let (ours, theirs) = (known["delivered_percent_15m"].as_f64(), other["delivered_percent_15m"].as_f64());
+    if theirs.is_some() && (ours.is_none() || theirs < ours) {
+        known["delivered_percent_15m"] = other["delivered_percent_15m"].clone();
+    }
+}
+
+fn add_rate(sum: &mut Value, other: &Value) {
+    if let (Some(a), Some(b)) = (sum.as_f64(), other.as_f64()) {
+        *sum = tenths(a + b).into();
+    }
 }
 
 /// Adds numbers, and all numbers of objects; anything else stays as it is.
@@ -198,6 +251,13 @@ fn add_objects(sum: &mut Map<String, Value>, other: &Map<String, Value>) {
 /// Of two moments, which are written alike, the earlier; nothing is later than everything.
 fn earliest(known: &mut Value, other: &Value) {
     if !other.is_null() && (known.is_null() || text(other) < text(known)) {
+        *known = other.clone();
+    }
+}
+
+/// Of two moments, which are written alike, the later.
+fn latest(known: &mut Value, other: &Value) {
+    if text(other) > text(known) {
         *known = other.clone();
     }
 }
@@ -246,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn an_accounts_last_minutes_are_those_of_all_nodes() {
+        let list = |rate: f64, status: &str, at: &str| {
+            let failure = json!({ "status": status, "count": 1, "last": at });
+            let lately = json!({ "rate": rate, "well_5m": 3, "failed_5m": 1, "p99_ms": rate,
+                "last_failure": { "status": status, "at": at }, "failures": [failure] });
+            json!({ "accounts": [{ "system_id": "shop", "lately": lately, "last_submit": at }], "changed": [] })
+        };
+        let (early, late) = ("2026-01-31T11:00:00.000Z", "2026-01-31T12:00:00.000Z");
+        let merged = accounts(vec![list(2.0, "ESME_RTHROTTLED", late), list(1.5, "ESME_RMSGQFUL", early)], &asking(""));
+        let (account, lately) = (&merged["accounts"][0], &merged["accounts"][0]["lately"]);
+        assert_eq!((&lately["rate"], &lately["well_5m"], &lately["p99_ms"]), (&json!(3.5), &json!(6), &json!(2.0)));
+        assert_eq!((&lately["last_failure"]["at"], &account["last_submit"]), (&json!(late), &json!(late)));
+        assert_eq!(lately["failures"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
     fn the_status_is_a_sum_with_an_alarm_for_who_is_silent() {
         let one = |name: &str, writable: bool| {
             json!({
@@ -254,12 +330,17 @@ mod tests {
                 "sessions": { "bound": 2 }, "links": { "bound": 1 },
                 "store": { "held": 3, "writable": writable, "due_lag_seconds": 0.5, "oldest_due": null },
                 "counters": { "accepted": 5, "final": { "DELIVRD": 4 } },
+                "rates": { "accepted": 7.5, "refused": 2.5, "delivered": 1.0, "failed": 0.0,
+                    "refused_percent": 25.0, "delivered_percent_15m": if writable { json!(90.0) } else { json!(80.0) } },
             })
         };
         let merged = status(vec![one("smsc-0", true), one("smsc-1", false)], &asking(""));
         assert_eq!(merged["counters"], json!({ "accepted": 10, "final": { "DELIVRD": 8 } }));
         assert_eq!((&merged["store"]["held"], &merged["store"]["writable"]), (&json!(6), &json!(false)));
         assert_eq!(merged["store"]["due_lag_seconds"], json!(0.5));
+        let rates = &merged["rates"];
+        assert_eq!((&rates["accepted"], &rates["refused_percent"]), (&json!(15.0), &json!(25.0)));
+        assert_eq!(rates["delivered_percent_15m"], json!(80.0), "the worst");
         let alarms = merged["alarms"].as_array().cloned().unwrap_or_default();
         assert_eq!((&alarms[0]["severity"], &alarms[0]["node"]), (&json!("critical"), &json!("smsc-2")));
         assert_eq!(alarms.len(), 3);

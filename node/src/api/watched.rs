@@ -151,7 +151,8 @@ pub(super) fn lately(recent: &Lately, totals: &tally::Totals) -> Value {
     })
 }
 
-fn tenths(value: f64) -> f64 {
+/// With one digit behind the point.
+pub(super) fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
