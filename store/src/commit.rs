@@ -473,11 +473,12 @@ impl StateThread {
     /// An append came back: what is durable is released, and the next one starts; a large one first, so that the journal
     /// thread has work meanwhile.
     fn finish(&mut self, now: Timestamp, appended: Appended) -> Ended {
-        let durable = self.in_flight.take().unwrap_or_default();
         if let Some(remote) = &mut self.remote {
             remote.ends();
         }
+        // If it failed, who waits for it is still to be told.
         self.take_result(appended)?;
+        let durable = self.in_flight.take().unwrap_or_default();
         if self.forming.as_ref().is_some_and(|forming| forming.items() > INLINE_ITEMS) {
             self.hand_over(now)?;
             self.release(now, durable);

@@ -562,7 +562,7 @@ fn slot(partition: PartitionId) -> usize {
 fn push(way: &Way, command: Command) {
     let items = items_of(&command);
     if let Err(command) = way.lanes.push(command, items) {
-        abandon(way.id, command);
+        abandon(way.id, *command);
     }
 }
 

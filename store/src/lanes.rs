@@ -137,10 +137,10 @@ impl Lanes {
     }
 
     /// Into the first lane, with the work that it makes. Given back when the partition has stopped.
-    pub(crate) fn push(&self, command: Command, items: usize) -> Result<(), Command> {
+    pub(crate) fn push(&self, command: Command, items: usize) -> Result<(), Box<Command>> {
         let mut queued = self.lock();
         if !matches!(queued.stop, None | Some(Stop::Retired)) {
-            return Err(command);
+            return Err(Box::new(command));
         }
         queued.first.push_back(command);
         self.ring(queued, items);

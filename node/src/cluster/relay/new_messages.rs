@@ -10,6 +10,7 @@ use smsc_proto::timestamp::Timestamp;
 use smsc_store::{AcceptRefusal, Fingerprint, NewDelivery, NewMessage, Peer, ReceiptRequest};
 
 use super::error::RelayError;
+use super::part::Kept;
 use super::translate::{self, Reader, Said};
 use super::wire::{self, kept::Reason, part::Part};
 
@@ -50,7 +51,7 @@ fn message_out(message: NewMessage) -> wire::NewMessage {
 }
 
 /// What the asker is told.
-pub(super) fn kept_out(items: Vec<(u32, Result<MessageId, AcceptRefusal>)>) -> Part {
+pub(super) fn kept_out(items: Kept) -> Part {
     let results = items.into_iter().map(|(tag, result)| {
         let (message_id, reason) = match result {
             Ok(message_id) => (message_id.as_u64(), Reason::StoreFull),
@@ -113,7 +114,7 @@ fn bind_in(command_id: u32) -> Result<BindKind, RelayError> {
 }
 
 /// Reads what an owner answers.
-pub(super) fn kept_in(kept: wire::Kept) -> Result<Vec<(u32, Result<MessageId, AcceptRefusal>)>, RelayError> {
+pub(super) fn kept_in(kept: wire::Kept) -> Result<Kept, RelayError> {
     let results = kept.results.into_iter().map(|result| {
         let kept = match (result.message_id, result.reason()) {
             (0, Reason::StoreFull) => Err(AcceptRefusal::StoreFull),

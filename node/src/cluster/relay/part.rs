@@ -10,6 +10,9 @@ use smsc_store::{
 /// Number of a link or bind, given by the node that has it.
 pub type HolderNumber = u64;
 
+/// What became of new messages, by their tags.
+pub type Kept = Vec<(u32, Result<MessageId, AcceptRefusal>)>;
+
 /// From the node that has links and binds, to the owner of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -49,7 +52,7 @@ pub enum ToHolder {
     /// What it owns now.
     Owned { number: u64, owned: Vec<Owned> },
     /// Which new messages are durable.
-    Kept { items: Vec<(u32, Result<MessageId, AcceptRefusal>)> },
+    Kept { items: Kept },
     /// To a question.
     Answer { number: u32, answer: Answer },
 }
