@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use smsc_proto::ids::{MessageId, PartitionId};
+use smsc_proto::ids::PartitionId;
 use smsc_proto::smpp::command_id::CommandId;
 use smsc_proto::smpp::pdu::BindKind;
 use smsc_proto::timestamp::Timestamp;
@@ -134,6 +134,7 @@ pub(super) fn kept_in(kept: wire::Kept) -> Result<Kept, RelayError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use smsc_proto::ids::MessageId;
     use smsc_store::{Name, Origin, Outbox};
 
     use super::*;
