@@ -24,7 +24,7 @@ const RECORDS_MAX: usize = 40;
 const HEAD: usize = 64;
 const CHECKSUM: usize = 4;
 /// The kinds of events are numbered from 1 to this.
-const EVENT_KINDS: u8 = 15;
+const EVENT_KINDS: u8 = 19;
 
 type Journal = Vec<(RecordNumber, Bytes)>;
 
