@@ -478,6 +478,8 @@ impl StateThread {
         }
         // If it failed, who waits for it is still to be told.
         self.take_result(appended)?;
+        // Who is answered now finds the lanes open again.
+        self.look_at_journal(now);
         let durable = self.in_flight.take().unwrap_or_default();
         if self.forming.as_ref().is_some_and(|forming| forming.items() > INLINE_ITEMS) {
             self.hand_over(now)?;

@@ -135,9 +135,22 @@ impl Running {
         self.signal(rustix::process::Signal::INT);
     }
 
-    /// Sends SIGSTOP: it stands still, and its sockets stay open.
+    /// Sends SIGSTOP, and waits until all its threads stand still, which takes a while where others want the cores. Its
+    /// sockets stay open.
     pub fn freeze(&self) {
         self.signal(rustix::process::Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stands = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which may hold anything. A thread that is gone stands still too.
+            stat.rsplit_once(')')
+                .is_none_or(|(_, rest)| matches!(rest.trim_start().as_bytes().first(), Some(b'T' | b'Z')))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !std::fs::read_dir(&tasks).into_iter().flatten().flatten().all(stands) {
+            assert!(Instant::now() < deadline, "a stopped process goes on");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Sends SIGCONT.

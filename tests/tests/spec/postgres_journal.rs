@@ -12,7 +12,8 @@ use smsc_tests::node::usual;
 use smsc_tests::operator::Operator;
 use smsc_tests::postgres::Postgres;
 
-const LEASE: Duration = Duration::from_secs(2);
+/// Long enough for a loaded machine to renew it in time.
+const LEASE: Duration = Duration::from_secs(4);
 
 /// A server whose tables a node has made.
 fn server() -> Option<Postgres> {
