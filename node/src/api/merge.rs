@@ -108,17 +108,18 @@ pub(super) fn message(mut answers: Vec<Value>, _: &Asking) -> Value {
 /// How all nodes are: alarms of each, and sums. Node, time and configuration are those of the node that is asked.
 pub(super) fn status(mut answers: Vec<Value>, asking: &Asking) -> Value {
     let mut alarms = Vec::new();
+    // Whatever else there is: of these nothing is known.
+    for (node, why) in &asking.missing {
+        let reason = format!("{node} does not answer: {why}");
+        let help = "smsc ctl nodes; does its process run, and can the nodes reach each other?";
+        alarms.push(json!({ "severity": "critical", "what": "node", "reason": reason, "do": help, "node": node }));
+    }
     for answer in &mut answers {
         let node = answer["node"]["name"].clone();
         for mut alarm in lists(std::slice::from_mut(answer), "alarms") {
             alarm["node"] = node.clone();
             alarms.push(alarm);
         }
-    }
-    for (node, why) in &asking.missing {
-        let reason = format!("{node} does not answer: {why}");
-        let help = "smsc ctl nodes; does its process run, and can the nodes reach each other?";
-        alarms.push(json!({ "severity": "critical", "what": "node", "reason": reason, "do": help, "node": node }));
     }
     let rank = |alarm: &Value| match alarm["severity"].as_str() {
         Some("critical") => 0,
