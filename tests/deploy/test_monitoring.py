@@ -27,6 +27,7 @@ ELSEWHERE = {
     "smsc_cluster_peer_up": {"peer"},
     "smsc_cluster_rpc_errors_total": {"peer", "method", "code"},
     "smsc_store_adoptions_total": set(),
+    "smsc_store_partitions_failed": set(),
     "smsc_store_replicated": set(),
 }
 
