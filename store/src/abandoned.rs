@@ -21,13 +21,13 @@ pub(crate) fn abandon(partition: PartitionId, command: Command) {
             strays.do_send(StrayReceipts { partition: Some(partition), why: Stray::OutOfReach, receipts });
         }
         Command::Find(Find { tag, reply, .. }) => {
-            reply.do_send(Found { tag, deliveries: Vec::new(), reached: false });
+            reply.do_send(Found::out_of_reach(tag));
         }
         Command::Cancel(Cancel { tag, reply, .. }) => {
-            reply.do_send(Cancelled { tag, count: 0, more: false, reached: false });
+            reply.do_send(Cancelled::out_of_reach(tag));
         }
         Command::Replace(Replace { tag, reply, .. }) => {
-            reply.do_send(Replaced { tag, result: Err(NotReplaced::OutOfReach) });
+            reply.do_send(Replaced::out_of_reach(tag));
         }
         Command::Search(Search { tag, reply, .. }) => {
             reply.do_send(SearchStep { tag, partition, deliveries: Vec::new(), next: None });

@@ -173,7 +173,7 @@ fn by_name(list: Vec<Value>, name: &str, sums: &[&str]) -> Vec<Value> {
                 if known["lately"].is_object() {
                     add_lately(&mut known["lately"], &entry["lately"]);
                 }
-                if known["last_submit"] != Value::Null || entry["last_submit"] != Value::Null {
+                if !entry["last_submit"].is_null() {
                     latest(&mut known["last_submit"], &entry["last_submit"]);
                 }
             }

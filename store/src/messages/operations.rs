@@ -34,6 +34,13 @@ pub struct Found {
     pub reached: bool,
 }
 
+impl Found {
+    /// The answer for a partition that is out of reach.
+    pub const fn out_of_reach(tag: u32) -> Self {
+        Self { tag, deliveries: Vec::new(), reached: false }
+    }
+}
+
 /// One delivery's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryStatus {
@@ -101,6 +108,13 @@ pub struct Cancelled {
     pub reached: bool,
 }
 
+impl Cancelled {
+    /// The answer for a partition that is out of reach.
+    pub const fn out_of_reach(tag: u32) -> Self {
+        Self { tag, count: 0, more: false, reached: false }
+    }
+}
+
 /// Changes what is still pending of an account's message. Answered with [`Replaced`] when durable.
 #[derive(Clone, Debug)]
 pub struct Replace {
@@ -146,6 +160,13 @@ pub struct Replaced {
     pub tag: u32,
     /// Whether any delivery was changed, or why none was.
     pub result: Result<(), NotReplaced>,
+}
+
+impl Replaced {
+    /// The answer for a partition that is out of reach.
+    pub const fn out_of_reach(tag: u32) -> Self {
+        Self { tag, result: Err(NotReplaced::OutOfReach) }
+    }
 }
 
 /// Why nothing was replaced.

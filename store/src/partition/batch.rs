@@ -81,13 +81,13 @@ impl Batch {
                 }
                 Answer::Strays(to, strays) => to.do_send(StrayReceipts { why: Stray::OutOfReach, ..strays }),
                 Answer::Found(to, Found { tag, .. }) => {
-                    to.do_send(Found { tag, deliveries: Vec::new(), reached: false });
+                    to.do_send(Found::out_of_reach(tag));
                 }
                 Answer::Cancelled(to, Cancelled { tag, .. }) => {
-                    to.do_send(Cancelled { tag, count: 0, more: false, reached: false });
+                    to.do_send(Cancelled::out_of_reach(tag));
                 }
                 Answer::Replaced(to, Replaced { tag, .. }) => {
-                    to.do_send(Replaced { tag, result: Err(NotReplaced::OutOfReach) });
+                    to.do_send(Replaced::out_of_reach(tag));
                 }
                 Answer::Searched(to, SearchStep { tag, partition, .. }) => {
                     to.do_send(SearchStep { tag, partition, deliveries: Vec::new(), next: None });

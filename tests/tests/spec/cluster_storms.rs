@@ -51,24 +51,32 @@ fn go_on(storm: &Storm, rate: usize, seconds: usize) {
     storm.ledger().expect(storm.ledger().count() + rate * seconds);
 }
 
-/// Each node is stopped in order, and started again, while customers submit at that rate behind a balancer.
-fn rolling_restart(rate: usize, seconds: usize) {
+/// What became of customers that submit at that rate behind a balancer, while each node goes and comes back in turn.
+fn while_each_goes(rate: usize, seconds: usize, go: impl Fn(&Storm, &mut Cluster, usize)) -> (Balance, Answers) {
     let storm = Storm::new();
     let cluster = three(&storm);
     let balancer = balancer(&cluster);
     let (balance, answers) = storm.rage_at(rate, &[balancer.address()], cluster, |mut cluster| {
         for number in 0..NODES {
             go_on(&storm, rate, seconds);
-            let ended = cluster.terminate(number);
-            assert_eq!(ended.code, Some(0), "{ended:?}");
-            cluster.bring_back(number);
-            cluster.expect_all_alive();
+            go(&storm, &mut cluster, number);
             expect_relays(&cluster);
         }
         go_on(&storm, rate, seconds);
         cluster
     });
     print(&balance, &answers);
+    (balance, answers)
+}
+
+/// Each node is stopped in order, and started again.
+fn rolling_restart(rate: usize, seconds: usize) {
+    let (balance, answers) = while_each_goes(rate, seconds, |_, cluster, number| {
+        let ended = cluster.terminate(number);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        cluster.bring_back(number);
+        cluster.expect_all_alive();
+    });
     assert!(answers.unbinds >= NODES, "every node had customers: {answers:?}");
     answers.assert_none_missing_and_none_final();
     balance.assert_within(Storm::BOUNDS);
@@ -85,24 +93,14 @@ fn a_rolling_restart_at_1_000_messages_a_second_loses_nothing() {
     rolling_restart(1_000, 10);
 }
 
-/// Each node is killed and started again, while customers submit at that rate behind a balancer.
+/// Each node is killed and started again.
 fn kills(rate: usize, seconds: usize) {
-    let storm = Storm::new();
-    let cluster = three(&storm);
-    let balancer = balancer(&cluster);
-    let (balance, answers) = storm.rage_at(rate, &[balancer.address()], cluster, |mut cluster| {
-        for number in 0..NODES {
-            go_on(&storm, rate, seconds);
-            cluster.kill(number);
-            // The others serve whoever it was that lost a connection.
-            go_on(&storm, rate, seconds);
-            cluster.bring_back(number);
-            expect_relays(&cluster);
-        }
-        go_on(&storm, rate, seconds);
-        cluster
+    let (balance, answers) = while_each_goes(rate, seconds, |storm, cluster, number| {
+        cluster.kill(number);
+        // The others serve whoever it was that lost a connection.
+        go_on(storm, rate, seconds);
+        cluster.bring_back(number);
     });
-    print(&balance, &answers);
     assert!(answers.refused.is_empty(), "nobody is refused for it: {answers:?}");
     balance.assert_within(TWICE);
 }

@@ -128,9 +128,9 @@ impl QuestionAsker {
 impl WhoAsks {
     fn not_answered(self) {
         match self {
-            Self::Find(tag, reply) => reply.do_send(Found { tag, deliveries: Vec::new(), reached: false }),
-            Self::Cancel(tag, reply) => reply.do_send(Cancelled { tag, count: 0, more: false, reached: false }),
-            Self::Replace(tag, reply) => reply.do_send(Replaced { tag, result: Err(NotReplaced::OutOfReach) }),
+            Self::Find(tag, reply) => reply.do_send(Found::out_of_reach(tag)),
+            Self::Cancel(tag, reply) => reply.do_send(Cancelled::out_of_reach(tag)),
+            Self::Replace(tag, reply) => reply.do_send(Replaced::out_of_reach(tag)),
         }
     }
 }
