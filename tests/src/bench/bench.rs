@@ -21,10 +21,31 @@ pub(crate) enum Size {
     Short,
 }
 
+/// Where the nodes keep their messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// In sled, in the data folder.
+    Sled,
+    /// In PostgreSQL with a synchronous standby, as `tests/bench --postgres` starts them.
+    Postgres,
+}
+
+impl Durable {
+    /// What the environment asks for, as for the rest of the cast.
+    pub(crate) fn of_environment() -> Self {
+        match std::env::var("SMSC_JOURNAL").as_deref() {
+            Ok("postgres") => Self::Postgres,
+            Ok(_) | Err(_) => Self::Sled,
+        }
+    }
+}
+
 /// What the rows are run with, and what their runs said.
 #[derive(Debug)]
 pub(crate) struct Bench {
     size: Size,
+    /// Where messages are kept.
+    pub(crate) durable: Durable,
     /// How long the disk takes for one `fdatasync`.
     pub(crate) fdatasync: Duration,
     waiting: Option<u64>,
@@ -34,7 +55,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// No run yet; `waiting`: how large the backlog shall be instead of what the row says.
     pub(crate) fn new(size: Size, fdatasync: Duration, waiting: Option<u64>) -> Self {
-        Self { size, fdatasync, waiting, runs: Vec::new() }
+        Self { size, durable: Durable::of_environment(), fdatasync, waiting, runs: Vec::new() }
     }
 
     /// The one for a full row, the other for a short one.

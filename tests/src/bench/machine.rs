@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::bench::Durable;
+
 /// How often the disk is asked.
 const SYNCS: usize = 200;
 
@@ -50,7 +52,7 @@ impl Machine {
         let ms = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
         vec![
             format!("machine  {}, {} cores, {}, Linux {}", self.processor, self.cores, self.memory, self.kernel),
-            format!("disk     fdatasync p50 {}, p99 {}", ms(self.fdatasync), ms(self.fdatasync_p99)),
+            format!("disk     fdatasync p50 {}, p99 {}{}", ms(self.fdatasync), ms(self.fdatasync_p99), journal()),
             format!("commit   {}, {}", self.commit, self.date),
         ]
     }
@@ -95,6 +97,14 @@ fn commit() -> String {
     let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "unknown".to_owned() };
     let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changes| !changes.is_empty());
     if changed { commit + "+" } else { commit }
+}
+
+/// Where the journal is, if it is not on that disk alone.
+fn journal() -> &'static str {
+    match Durable::of_environment() {
+        Durable::Sled => "",
+        Durable::Postgres => "; journal in PostgreSQL with a synchronous standby",
+    }
 }
 
 #[cfg(test)]
