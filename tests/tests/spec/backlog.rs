@@ -34,6 +34,8 @@ fn a_backlog_larger_than_memory_max_is_delivered_whole_and_in_order() {
     operator.expect_messages(5_000);
     let expected: Vec<_> = (0..5_000).map(|number| number.to_string()).collect();
     assert!(texts(&operator) == expected, "whole, once each, and in order");
+    // What the store counts is told twice a second.
+    node.expect_metric_above("smsc_store_records_read_total", &[], 0.0);
     let read = node.metric("smsc_store_records_read_total", &[]);
     assert!((1.0..2_500.0).contains(&read), "whole records at a time: {read}");
 }
