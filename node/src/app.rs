@@ -8,7 +8,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::actor::{Store, StoreFailed};
-use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle};
+use smsc_store::{Name, Outbox, ReceiptDesk, StoreHandle, Upgrade};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -24,13 +24,16 @@ use crate::config::{Config, Source};
 use crate::console::pages;
 use crate::console::watch::Watch;
 use crate::demo;
+use crate::departure::DepartureFile;
+use crate::drainer::{Drainer, TakeOut, wait_until_out};
 use crate::esme::entrance::Entrance;
-use crate::esme::listener::{BoundListener, Threads};
-use crate::esme::outbind::Outbinder;
+use crate::esme::listener::Threads;
+use crate::esme::listeners::Listeners;
 use crate::operator::keeper::LinkKeeper;
+use crate::rebalancer::Rebalancer;
 use crate::reload::{Beginning, LiveConfig, Tokens, watch as watch_files};
 use crate::services::Services;
-use crate::shutdown::{Drain, StopSignal, StopSignals, drain};
+use crate::shutdown::{StopSignal, StopSignals};
 use crate::telemetry::agent_check::AgentCheck;
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
@@ -75,6 +78,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for pending in config.without_effect() {
         tracing::warn!(event = "config.pending", key = pending.key, "{}", pending.note);
     }
+    let leaving = DepartureFile::in_folder(&config.node.data_dir).is_leaving()?;
     if options.demo {
         SelfMade::in_folder(&config.node.data_dir).ensure()?;
     }
@@ -98,14 +102,23 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let (failed_sender, mut failed) = mpsc::channel(1);
     let failures = Failures { sender: failed_sender }.start();
     let started = SystemTime::now();
-    let store_options = live.config.store_options();
+    let upgrade = Upgrade::read(&config.node.data_dir)?;
+    let mut store_options = live.config.store_options();
+    // The release before could not read what is owed.
+    store_options.cdr &= upgrade.has_cdrs();
+    if live.config.cdr.is_some() && !upgrade.has_cdrs() {
+        tracing::warn!(
+            event = "cdr.waits",
+            "no CDRs are written until the upgrade is finished (smsc ctl upgrade finish) and this node is started anew"
+        );
+    }
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
     state.watch_store(store.clone());
     let removed = removed_operators(&live.config, &store);
     ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);
 
-    let cdr = live.config.cdr.as_ref().map(|cdr| {
+    let cdr = live.config.cdr.as_ref().filter(|_| upgrade.has_cdrs()).map(|cdr| {
         let options = CdrOptions::new(&live.config.node.name, cdr);
         CdrWriter::start(options, store.clone())
     });
@@ -113,7 +126,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         demo::start_operator()?;
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
-    let services = Arc::new(Services::new(config, live, store, router, router_actor, cluster_handle));
+    let services = Arc::new(Services::new(config, live, (store, upgrade), router, router_actor, cluster_handle));
     if let Some(handle) = &services.cluster {
         state.watch_cluster(handle.clone());
         handle.spawn(bridge::tell_router(handle.clone(), services.clone()));
@@ -127,28 +140,28 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     });
     let (cluster, changes) = cluster.unzip();
     let config = &services.config;
-    let mut listeners = Vec::new();
+    let mut ports = Vec::new();
     for (listener, tls) in config.listener.iter().zip(server_tls) {
         if let Some(tls) = &tls {
             actix::spawn(watch(tls.clone()));
         }
         let entrance = Entrance::new(listener, tls, config.session.session_init);
-        let bound = BoundListener::bind(listener.address, entrance)
-            .map_err(|error| format!("listener.address {}: cannot listen: {error}", listener.address))?;
-        listeners.push(bound);
+        ports.push((listener.address, Arc::new(entrance)));
     }
     let threads = Arc::new(Threads::start());
     let links = Arc::new(LinkKeeper::new(services.clone(), threads.clone()));
+    let listeners = Listeners::new(ports, services.clone(), threads.clone());
+    if leaving {
+        links.drain();
+    } else {
+        listeners.open()?;
+    }
     links.set(&services.live().profiles);
     if let (Some(handle), Some(cluster)) = (&services.cluster, &config.cluster) {
         handle.spawn(shares::keep(handle.clone(), cluster.nodes_expected, services.clone()));
         actix::spawn(links.clone().follow(handle.clone()));
     }
-    let outbinder = Outbinder::start_for(&services, &threads);
-    let acceptors: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| actix::spawn(listener.accept(services.clone(), threads.clone())))
-        .collect();
+    let (drainer, is_out) = Drainer::start_for(&services, listeners, &links, &threads, &state);
     let live_config = LiveConfig::new(beginning, services.clone(), links.clone(), tokens);
     if let (Some(changes), Some(handle)) = (changes, &services.cluster) {
         changes.share(&live_config, handle);
@@ -162,6 +175,8 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         config: live_config,
         cdr: cdr.clone(),
         inquiries,
+        drainer: drainer.clone(),
+        rebalancer: Rebalancer::start_for(&services, &state),
         stop,
         started,
         watch: Watch::default(),
@@ -169,7 +184,13 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     api.serve(parts);
     actix::spawn(api.clone().keep_watch());
     state.ready();
-    tracing::info!(event = "node.ready", "listening");
+    match leaving {
+        false => tracing::info!(event = "node.ready", "listening"),
+        true => {
+            tracing::warn!(event = "node.leaving", "it is being decommissioned: `smsc ctl nodes undrain` has it stay");
+            drainer.do_send(TakeOut { hurry: true });
+        }
+    }
     if options.demo {
         demo::greet(config);
     }
@@ -184,24 +205,13 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    tracing::info!(event = "drain.start", ?signal, "stopping");
-    state.draining();
+    tracing::info!(event = "node.stop", ?signal, "stopping");
     let deadline = Instant::now() + config.drain.deadline;
-    if signal == StopSignal::Terminate && !config.drain.lb_delay.is_zero() {
-        // Load balancers take a moment to notice: who they still send here is served until then.
-        tokio::select! {
-            () = tokio::time::sleep(config.drain.lb_delay) => {}
-            _ = signals.next() => {}
-        }
-    }
-    for acceptor in acceptors {
-        acceptor.abort();
-    }
-    outbinder.do_send(Drain);
-    let left = tokio::select! {
-        left = drain(&services, &links, deadline) => left,
-        _ = signals.next() => services.directory.len(),
-    };
+    // Load balancers take a moment to notice: who they still send here is served until then. A person does not wait.
+    let hurry = signal == StopSignal::Interrupt || config.drain.lb_delay.is_zero();
+    drainer.do_send(TakeOut { hurry });
+    wait_until_out(&drainer, is_out, deadline, hurry, &mut signals).await;
+    let left = services.directory.len();
     // Peers hear of it before the store closes: nothing more is taken from them.
     if let Some(cluster) = cluster {
         cluster.stop().await;

@@ -9,9 +9,10 @@
 //! | [`wire`], [`puller`], [`attempt`], [`by_partition`] | what both edges use: a session on a socket, its window, its batches |
 //! | [`services`], [`live`] | what every session and link is given; what of it may change while the node runs |
 //! | [`overrides`], [`reload`] | changes that were made while the node ran; files that are read again |
+//! | [`rebalancer`] | sessions beyond this node's share are asked to bind elsewhere |
 //! | [`api`] | `/api/v1`: what operations people ask and do |
 //! | [`console`] | the page for people, and what the node remembers for it |
-//! | [`shutdown`] | the way out |
+//! | [`drainer`], [`shutdown`], [`departure`] | out of service and back; the way out; leaving the cluster for good |
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
 
@@ -26,11 +27,15 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod departure;
+pub mod drainer;
+pub mod durable_file;
 pub mod esme;
 pub mod live;
 pub mod operator;
 pub mod overrides;
 pub mod puller;
+pub mod rebalancer;
 pub mod reload;
 pub mod services;
 pub mod shutdown;

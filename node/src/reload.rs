@@ -39,6 +39,7 @@ use crate::overrides::{
     Author, Batch, Entry, Merged, Overrides, OverridesFile, OverridesFileError, Setting, TooManyEntries,
 };
 use crate::services::Services;
+use crate::shutdown::Leave;
 use crate::telemetry::logging;
 
 use crate::cluster::exclusive_operators;
@@ -356,10 +357,11 @@ impl LiveConfig {
                     .sessions_of(account.name)
                     .iter()
                     .for_each(|session| session.do_send(AccountChanged(changed.clone()))),
-                None => directory
-                    .sessions_of(account.name)
-                    .iter()
-                    .for_each(|session| session.do_send(Disconnect { within: self.services.config.session.response })),
+                None => {
+                    let within = self.services.config.session.response;
+                    let leave = Disconnect { within, why: Leave::Configuration };
+                    directory.sessions_of(account.name).iter().for_each(|session| session.do_send(leave));
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use smsc_router::messages::LinkChanged;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
-use smsc_store::{Holder, Name, Rest, StoreHandle};
+use smsc_store::{Holder, Name, Rest, StoreHandle, Upgrade};
 
 use crate::alerts::{Alerts, subscriber};
 use crate::cluster::ClusterHandle;
@@ -31,6 +31,8 @@ pub struct Services {
     pub config: Config,
     /// The way into the store.
     pub store: StoreHandle,
+    /// Which records are written to it.
+    pub upgrade: Upgrade,
     /// The way to the routing snapshot.
     pub router: RouterHandle,
     /// The router's actor: told of links that bind and go.
@@ -61,13 +63,14 @@ impl Services {
     pub fn new(
         config: Config,
         live: Live,
-        store: StoreHandle,
+        (store, upgrade): (StoreHandle, Upgrade),
         router: RouterHandle,
         router_actor: Addr<Router>,
         cluster: Option<ClusterHandle>,
     ) -> Self {
         Self {
             store,
+            upgrade,
             router,
             router_actor,
             directory: Directory::new(cluster.clone()),

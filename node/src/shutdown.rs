@@ -1,19 +1,37 @@
-//! The way out: stop accepting, finish what is in the windows, unbind everywhere, close the store. Each with a deadline.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! The way out: what sessions and links are told, and who tells the node.
 
 use actix::prelude::*;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::Instant;
-
-use crate::operator::keeper::LinkKeeper;
-use crate::services::Services;
 
 /// To a session or link: ask for nothing more, finish what is under way, say unbind, end.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
+
+/// Why we ask an ESME to leave that has done nothing wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The node is going, or is taken out of service.
+    Drain,
+    /// Another node has fewer sessions.
+    Rebalance,
+    /// A person said so.
+    Admin,
+    /// Its account is gone, or is not what it was.
+    Configuration,
+}
+
+impl Leave {
+    /// As the label `reason` of `smsc_session_closes_total` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Rebalance => "rebalance",
+            Self::Admin => "admin",
+            Self::Configuration => "configuration",
+        }
+    }
+}
 
 /// Who told us to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,33 +60,5 @@ impl StopSignals {
             _ = self.terminate.recv() => StopSignal::Terminate,
             _ = self.interrupt.recv() => StopSignal::Interrupt,
         }
-    }
-}
-
-/// How often we look whether the last session has gone.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Drains sessions, then links: what ESMEs submitted is answered first, what operators still have to say is taken last.
-/// Returns how many sessions were left at the deadline.
-pub async fn drain(services: &Arc<Services>, keeper: &LinkKeeper, deadline: Instant) -> usize {
-    let pace = Duration::from_secs(1) / services.config.drain.rate.max(1);
-    for session in services.directory.sessions() {
-        session.do_send(Drain);
-        if Instant::now() + pace < deadline {
-            tokio::time::sleep(pace).await;
-        }
-    }
-    until(deadline, || services.directory.is_empty()).await;
-    let links = keeper.stop();
-    for link in &links {
-        link.do_send(Drain);
-    }
-    until(deadline, || links.iter().all(|link| !link.connected())).await;
-    services.directory.len()
-}
-
-async fn until(deadline: Instant, done: impl Fn() -> bool) {
-    while !done() && Instant::now() < deadline {
-        tokio::time::sleep(LOOK).await;
     }
 }

@@ -8,10 +8,13 @@ use smsc_proto::ids::PartitionId;
 
 use crate::error::StoreError;
 use crate::options::{JournalKind, StoreOptions};
+use crate::record;
 
 /// The newest layout of the data folder that this release writes and reads.
 const FORMAT: u32 = 1;
 const STAMP: &str = "node.toml";
+/// The stamp's key of the newest version of records that is written; without it, of a release that knew no such key.
+pub(crate) const RECORDS: &str = "records";
 const LOCK: &str = "node.lock";
 const PARTITION_PREFIX: &str = "partition-";
 
@@ -59,16 +62,12 @@ impl DataFolder {
     }
 
     fn stamp_path(&self) -> PathBuf {
-        self.path.join(STAMP)
+        stamp_of(&self.path)
     }
 
     fn check_stamp(&self, text: &str, options: &StoreOptions) -> Result<(), StoreError> {
         let bad = |what: String| StoreError::BadStamp { path: self.stamp_path(), what };
-        let value = |key: &str| {
-            let lines = text.lines().filter_map(|line| line.split_once('='));
-            let mut values = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim());
-            values.next().ok_or_else(|| bad(format!("it has no line `{key} = …`")))
-        };
+        let value = |key: &str| value_of(text, key).ok_or_else(|| bad(format!("it has no line `{key} = …`")));
         let number = |key: &str| {
             let value = value(key)?;
             value.parse::<u32>().map_err(|_| bad(format!("`{key}` is `{value}`, not a number")))
@@ -102,16 +101,33 @@ impl DataFolder {
         }
         let text = format!(
             "# The owner of this folder. Do not change or remove it: message ids would be given twice.\n\
-             format = {FORMAT}\nnode = {}\njournal = \"{}\"\n",
-            options.node_number, options.journal
+             format = {FORMAT}\nnode = {}\njournal = \"{}\"\n{RECORDS} = {}\n",
+            options.node_number,
+            options.journal,
+            record::VERSION
         );
-        // Whole or not at all, also when the power goes.
-        let draft = self.path.join("node.toml.new");
-        let mut file = File::create(&draft).map_err(StoreError::io("create", &draft))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &draft))?;
-        fs::rename(&draft, self.stamp_path()).map_err(StoreError::io("create", self.stamp_path()))?;
-        sync_folder(&self.path)
+        replace_stamp(&self.path, &text)
     }
+}
+
+/// Where the stamp of a data folder is.
+pub(crate) fn stamp_of(folder: &Path) -> PathBuf {
+    folder.join(STAMP)
+}
+
+/// What a stamp says under that key.
+pub(crate) fn value_of<'a>(stamp: &'a str, key: &str) -> Option<&'a str> {
+    let lines = stamp.lines().filter_map(|line| line.split_once('='));
+    lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).next()
+}
+
+/// Writes the stamp whole or not at all, also when the power goes.
+pub(crate) fn replace_stamp(folder: &Path, text: &str) -> Result<(), StoreError> {
+    let (stamp, draft) = (stamp_of(folder), folder.join("node.toml.new"));
+    let mut file = File::create(&draft).map_err(StoreError::io("create", &draft))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &draft))?;
+    fs::rename(&draft, &stamp).map_err(StoreError::io("create", &stamp))?;
+    sync_folder(folder)
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {

@@ -7,7 +7,7 @@
 //! The path of a batch: [`handle`] (on the caller's thread) → `lanes` (two lanes, one bell) → `commit` (state thread,
 //! journal thread) → [`partition`] (what it means) → [`record`] → [`journal`] (sled or PostgreSQL) → back through `commit` to the
 //! `Recipient` of the caller. Bodies that are not in memory come back by a third thread (`commit::reader`). [`actor`]
-//! opens and closes it all: `folder` (whose data this is), `opening` (one partition), [`recovery`] (replay), [`clock`].
+//! opens and closes it all: `folder` (whose data this is), [`upgrade`] (which records it may hold), `opening` (one partition), [`recovery`] (replay), [`clock`].
 //! Partitions in PostgreSQL are adopted and let go by the `keeper`, which has its share by `ownership`. What partitions say about
 //! themselves hangs on the [`board`], from where `metrics` takes it.
 
@@ -40,6 +40,7 @@ pub mod receipt_index;
 pub mod record;
 pub mod recovery;
 pub mod remote;
+pub mod upgrade;
 
 pub use actor::{CloseStore, GetStoreStats, Store, StoreClosed, StoreFailed, StoreParts, StoreThreads};
 pub use board::PartitionSnapshot;
@@ -51,3 +52,4 @@ pub use name::Name;
 pub use options::{Durability, JournalKind, OutboxRules, StoreOptions};
 pub use receipt_desk::ReceiptDesk;
 pub use remote::{Owned, RemoteStore};
+pub use upgrade::Upgrade;

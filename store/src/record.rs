@@ -21,8 +21,10 @@ use crate::name::Name;
 /// The highest version that this release reads and writes: 2 has fingerprints in its bases, and texts that were replaced;
 /// 3 has call detail records that are owed.
 pub(crate) const VERSION: u8 = 3;
+/// The first version with call detail records that are owed.
+pub(crate) const VERSION_CDR: u8 = 3;
 /// The version of a record without any event that is younger: while the CDR is off, the release before can read it all.
-const VERSION_LEAST: u8 = 2;
+pub(crate) const VERSION_LEAST: u8 = 2;
 
 const FIRST: u8 = 1;
 const LAST: u8 = 2;

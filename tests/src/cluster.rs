@@ -200,6 +200,14 @@ impl Cluster {
         });
     }
 
+    /// The same for one that is out of service, and stays so.
+    pub fn bring_back_out_of_service(&mut self, number: usize) {
+        self.change(number, |state| match state {
+            State::Down(place) => State::Runs(place.start_again_out_of_service()),
+            State::Runs(node) => State::Runs(node),
+        });
+    }
+
     /// The next start of a node that is down is of another build, or of this one again (`None`).
     pub fn set_build(&self, number: usize, build: Option<&Path>) {
         match &self.members[number].state {

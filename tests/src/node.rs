@@ -270,12 +270,22 @@ impl Place {
         self.expect_ready(process, patience)
     }
 
+    /// Starts a node that is out of service from the start, and waits until it has started.
+    pub fn start_again_out_of_service(self) -> Node {
+        let process = self.launch();
+        self.expect_probe("/startupz", process, PATIENCE)
+    }
+
     /// Waits until a process that was started here is ready.
-    pub(crate) fn expect_ready(self, mut process: Running, patience: Duration) -> Node {
+    pub(crate) fn expect_ready(self, process: Running, patience: Duration) -> Node {
+        self.expect_probe("/readyz", process, patience)
+    }
+
+    fn expect_probe(self, probe: &str, mut process: Running, patience: Duration) -> Node {
         let deadline = Instant::now() + patience;
-        while !matches!(get(self.http.address(), "/readyz"), Ok((200, _))) {
+        while !matches!(get(self.http.address(), probe), Ok((200, _))) {
             let log = || process.errors() + &process.output();
-            assert!(Instant::now() < deadline, "the node is not ready: {}", log());
+            assert!(Instant::now() < deadline, "{probe} does not say yes: {}", log());
             if !process.is_running() {
                 let text = std::fs::read_to_string(self.configuration_file()).unwrap_or_default();
                 panic!("the node has ended: {}\nwith the configuration\n{text}", process.errors() + &process.output());

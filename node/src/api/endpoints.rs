@@ -13,8 +13,8 @@ use super::error::ApiError;
 use super::gather::{Spread, spread};
 use super::input::BODY_MAX;
 use super::{
-    Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, queues, routes, sessions, status,
-    watched,
+    Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, nodes, queues, rebalance, routes,
+    sessions, status, upgrade, watched,
 };
 use crate::config::Role;
 
@@ -37,7 +37,13 @@ fn endpoints() -> Vec<Endpoint> {
     let endpoint = |method, path, role, spread, route| Endpoint { method, path, role, spread, route };
     vec![
         endpoint("get", "/api/v1/status", viewer, all(merge::status), get(status::status)),
-        endpoint("get", "/api/v1/nodes", viewer, all(merge::nodes), get(status::nodes)),
+        endpoint("get", "/api/v1/nodes", viewer, all(merge::nodes), get(nodes::list)),
+        endpoint("post", "/api/v1/nodes/{name}/{order}", admin, first, post(nodes::order)),
+        endpoint("get", "/api/v1/rebalance", viewer, all(merge::nodes), get(rebalance::plan)),
+        endpoint("post", "/api/v1/rebalance", operator, all(merge::nodes), post(rebalance::start)),
+        endpoint("delete", "/api/v1/rebalance", operator, all(merge::nodes), delete(rebalance::stop)),
+        endpoint("get", "/api/v1/upgrade", viewer, all(merge::nodes), get(upgrade::status)),
+        endpoint("post", "/api/v1/upgrade/finish", admin, all(merge::nodes), post(upgrade::finish)),
         endpoint("get", "/api/v1/sessions", viewer, all(merge::sessions), get(sessions::list)),
         endpoint("get", "/api/v1/sessions/{id}", viewer, first, get(sessions::show)),
         endpoint("post", "/api/v1/sessions/{id}/disconnect", operator, first, post(sessions::disconnect)),
@@ -58,7 +64,7 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("post", "/api/v1/cdr/rotate", operator, Spread::Here, post(cdr::rotate)),
         endpoint("get", "/api/v1/config", viewer, one, get(config::show)),
         endpoint("post", "/api/v1/config/reload", admin, one, post(config::reload)),
-        endpoint("post", "/api/v1/drain", admin, one, post(status::drain)),
+        endpoint("post", "/api/v1/drain", admin, one, post(nodes::stop)),
         endpoint("get", "/api/v1/whoami", viewer, Spread::Here, get(watched::whoami)),
         endpoint("get", "/api/v1/history", viewer, Spread::Here, get(watched::history)),
         endpoint("get", "/api/v1/alarms", viewer, Spread::Here, get(watched::alarms)),

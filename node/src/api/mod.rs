@@ -5,9 +5,11 @@
 //! | [`endpoints`] | every path with its method and the role that it takes |
 //! | [`auth`] | who calls, and what he may do |
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
-//! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
+//! | `status`, `nodes`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `gather`, `merge` | one answer of all nodes |
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
+//! | `rebalance` | sessions spread evenly over the nodes |
+//! | `upgrade` | whether the release before can still take over |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -33,10 +35,13 @@ mod life;
 mod links;
 mod merge;
 mod messages;
+mod nodes;
 mod queues;
+mod rebalance;
 mod routes;
 mod sessions;
 mod status;
+mod upgrade;
 mod watched;
 
 use std::net::SocketAddr;
@@ -51,7 +56,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::cdr::CdrHandle;
 use crate::console::watch::Watch;
+use crate::drainer::Drainer;
 use crate::operator::keeper::LinkKeeper;
+use crate::rebalancer::Rebalancer;
 use crate::reload::{LiveConfig, Tokens};
 use crate::services::Services;
 use crate::telemetry::health::NodeState;
@@ -91,7 +98,11 @@ pub struct Node {
     pub cdr: Option<CdrHandle>,
     /// Asks the store.
     pub inquiries: Addr<Inquiries>,
-    /// Has the node leave, as SIGTERM does.
+    /// Takes the node out of service and back.
+    pub drainer: Addr<Drainer>,
+    /// Asks sessions beyond the node's share to bind elsewhere.
+    pub rebalancer: Addr<Rebalancer>,
+    /// Has the process end, as SIGTERM does.
     pub stop: mpsc::Sender<()>,
     /// When it was started.
     pub started: SystemTime,

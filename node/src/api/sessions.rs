@@ -17,6 +17,7 @@ use super::input::Params;
 use super::{Node, Shared, audit, time};
 use crate::esme::directory::SessionEntry;
 use crate::esme::session::Disconnect;
+use crate::shutdown::Leave;
 
 /// How long a session may take to leave before its connection is closed.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -69,7 +70,7 @@ pub(super) async fn disconnect(
     let found = find(node, &id)?;
     let actor = node.services.directory.session(found.holder).ok_or_else(|| gone(&id))?;
     let before = session(node, &found);
-    actor.do_send(Disconnect { within: LEAVE_WITHIN });
+    actor.do_send(Disconnect { within: LEAVE_WITHIN, why: Leave::Admin });
     let what = format!("session {id}");
     audit::record(&caller, "session.disconnect", &what, &before, &Value::Null);
     Ok(json_body(&json!({
@@ -78,7 +79,7 @@ pub(super) async fn disconnect(
     })))
 }
 
-fn session(node: &Node, entry: &SessionEntry) -> Value {
+pub(super) fn session(node: &Node, entry: &SessionEntry) -> Value {
     let activity = entry.connection.activity.snapshot();
     let account = entry.account.and_then(|name| node.services.live_now().account(name).cloned());
     json!({

@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::PartitionSnapshot;
 
-use super::auth::Caller;
 use super::error::{ApiError, json_body};
-use super::input::Body;
-use super::{Node, Shared, audit, system_time, time};
+use super::nodes::{held, node_json};
+use super::{Node, Shared, system_time, time};
 use crate::console::history::percent;
 use crate::operator::link_status::LinkState;
 use crate::telemetry::health::Phase;
@@ -54,79 +51,6 @@ pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoRe
             "waits_for_restart": report.waits_for_restart,
         },
     })))
-}
-
-/// GET nodes
-pub(super) async fn nodes(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
-    let node = api.node()?;
-    let partitions = node.services.store.stats();
-    let mut own = node_json(&api, node);
-    own["links"] = node.links.list().iter().filter(|link| link.status.state == LinkState::Bound).count().into();
-    own["writable"] = node.services.store.is_writable().into();
-    let disk = partitions.iter().find_map(|partition| partition.disk);
-    own["disk_free_octets"] = disk.map(|disk| disk.free).into();
-    own["disk_octets"] = disk.map(|disk| disk.capacity).into();
-    own["sessions"] = node.services.directory.len().into();
-    own["held"] = held(&partitions).into();
-    Ok(json_body(&json!({ "nodes": [own], "missing": [] })))
-}
-
-/// What a drain is told.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Drain {
-    /// The node's name: so that nobody stops another one by mistake.
-    node: String,
-    /// Only say what would happen.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-/// POST drain
-pub(super) async fn drain(
-    State(api): State<Arc<Shared>>,
-    Extension(caller): Extension<Caller>,
-    Body(drain): Body<Drain>,
-) -> Result<impl IntoResponse, ApiError> {
-    let node = api.node()?;
-    let name = &node.services.config.node.name;
-    if drain.node != *name {
-        let reason = format!("this is {name}, not {:?}: nothing was done", drain.node);
-        return Err(ApiError::field("node", reason));
-    }
-    let sessions = node.services.directory.len();
-    let held = held(&node.services.store.stats());
-    let deadline = node.services.config.drain.deadline;
-    if !drain.dry_run {
-        audit::record(&caller, "drain", name, &Value::Null, &json!({ "sessions": sessions }));
-        // A second one changes nothing.
-        let _ = node.stop.try_send(());
-    }
-    Ok(json_body(&json!({
-        "node": name,
-        "dry_run": drain.dry_run,
-        "sessions": sessions,
-        "held": held,
-        "deadline_seconds": deadline.as_secs(),
-        "note": "sessions and links are unbound in order, then the process ends; what waits stays in its journal and goes on with the next start",
-    })))
-}
-
-fn node_json(api: &Shared, node: &Node) -> Value {
-    let config = &node.services.config.node;
-    json!({
-        "name": config.name,
-        "number": config.number,
-        "state": api.state.phase().name(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "started": system_time(node.started),
-        "uptime_seconds": node.started.elapsed().unwrap_or_default().as_secs(),
-        "http": api.address.to_string(),
-    })
-}
-
-fn held(partitions: &[Arc<PartitionSnapshot>]) -> u64 {
-    partitions.iter().map(|partition| partition.stats.held).sum()
 }
 
 fn sum(partitions: &[Arc<PartitionSnapshot>], of: impl Fn(&PartitionSnapshot) -> u64) -> u64 {
@@ -245,8 +169,32 @@ pub(super) fn alarms(api: &Shared, node: &Node, partitions: &[Arc<PartitionSnaps
         let reason = format!("changed in the file, not in force: {}", report.waits_for_restart.join(", "));
         add("info", "config", reason, "restart the node when it suits");
     }
-    if api.state.phase() == Phase::Draining {
-        add("info", "node", "the node is leaving".to_owned(), "nothing: it ends by itself");
+    let cdr_waits = node.services.config.cdr.is_some() && node.cdr.is_none();
+    match (node.services.upgrade.is_finished(), cdr_waits) {
+        (false, true) => {
+            let reason = "no CDRs are written: the release before could not read what is owed for them".to_owned();
+            add("warning", "upgrade", reason, "smsc ctl upgrade finish, then start the node anew");
+        }
+        (false, false) => {
+            let reason = "the upgrade is not finished: the release before can still take over".to_owned();
+            add("info", "upgrade", reason, "smsc ctl upgrade finish, once nobody wants to go back");
+        }
+        (true, true) => {
+            let reason = "no CDRs are written: the upgrade was finished after this node was started".to_owned();
+            add("warning", "upgrade", reason, "start the node anew");
+        }
+        (true, false) => {}
+    }
+    match api.state.phase() {
+        Phase::Draining => {
+            let reason = "the node goes out of service, or is out of it".to_owned();
+            add("info", "node", reason, "nothing if it is to end; smsc ctl nodes undrain NODE if it is to serve");
+        }
+        Phase::Retired => {
+            let reason = "the node is decommissioned: nothing is left in it".to_owned();
+            add("info", "node", reason, "end its process and take it out of the cluster");
+        }
+        Phase::Starting | Phase::Ready | Phase::Failed => {}
     }
     alarms
 }

@@ -33,7 +33,7 @@ pub async fn publish_standing(cluster: ClusterHandle, state: NodeState, store: S
             health::Phase::Starting => Phase::Starting,
             health::Phase::Ready => Phase::Ready,
             // It leaves, for whatever reason.
-            health::Phase::Draining | health::Phase::Failed => Phase::Draining,
+            health::Phase::Draining | health::Phase::Retired | health::Phase::Failed => Phase::Draining,
         };
         cluster.publish_standing(phase, store.is_writable());
     }

@@ -296,6 +296,7 @@ impl ClusterHandle {
             incarnation: known.stranger.incarnation,
             address: known.stranger.address.as_str().into(),
             protocol: known.stranger.protocol,
+            records: known.stranger.records,
             state: known.state,
             facts: known.facts.clone(),
             channel: state.channels.get(&known.stranger.incarnation).cloned(),

@@ -1,5 +1,6 @@
 //! Whether two nodes belong together: both sides say who they are, and either may refuse. Pure.
 
+use smsc_store::upgrade::RECORDS_KNOWN;
 use uuid::Uuid;
 
 use super::translate;
@@ -47,6 +48,8 @@ pub struct Stranger {
     pub protocol: u32,
     /// Its build, for people.
     pub build: String,
+    /// The newest version of records that it reads; 0: its release does not say.
+    pub records: u32,
 }
 
 /// Why we have nothing to do with a node. Each says what to change, and where.
@@ -138,6 +141,7 @@ impl Identity {
             advertise: self.advertise.clone(),
             journal: self.journal.to_owned(),
             build: env!("CARGO_PKG_VERSION").to_owned(),
+            records: RECORDS_KNOWN.into(),
         }
     }
 
@@ -173,6 +177,7 @@ impl Identity {
             address: hello.advertise.clone(),
             protocol,
             build: hello.build.chars().take(TEXT_LENGTH_MAX).collect(),
+            records: hello.records,
         })
     }
 }

@@ -38,6 +38,7 @@ pub mod peers;
 pub mod placement;
 pub mod publication;
 pub mod questions;
+pub mod rebalance;
 mod refusals;
 pub mod relay;
 mod service;

@@ -6,7 +6,7 @@ use smsc_store::Name;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-use super::fact::{Facts, Phase};
+use super::fact::{Binds, Facts, Phase};
 
 /// What we think of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +46,8 @@ pub struct Peer {
     pub address: Arc<str>,
     /// The protocol version that both speak.
     pub protocol: u32,
+    /// The newest version of records that it reads; 0: its release does not say.
+    pub records: u32,
     /// What we think of it.
     pub state: PeerState,
     /// What it says of itself.
@@ -97,9 +99,18 @@ impl ClusterView {
     }
 
     /// Binds of the account on other nodes.
-    pub fn binds_elsewhere(&self, account: Name) -> u32 {
+    pub fn binds_of(&self, account: Name) -> Binds {
         let binds = self.counted().filter_map(|peer| peer.facts.binds.get(&account));
-        binds.fold(0, |sum, binds| sum.saturating_add(binds.all()))
+        binds.fold(Binds::default(), |sum, binds| Binds {
+            transmitters: sum.transmitters.saturating_add(binds.transmitters),
+            receivers: sum.receivers.saturating_add(binds.receivers),
+            transceivers: sum.transceivers.saturating_add(binds.transceivers),
+        })
+    }
+
+    /// How many binds the account has on other nodes.
+    pub fn binds_elsewhere(&self, account: Name) -> u32 {
+        self.binds_of(account).all()
     }
 
     /// Whether a receiver or transceiver of the account is bound on another node.

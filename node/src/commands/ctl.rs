@@ -5,10 +5,11 @@
 //! | `verbs` | what may be said on the command line |
 //! | `request` | a verb becomes a request |
 //! | `http` | the request goes to the node |
-//! | `tables` | the answer for people |
+//! | `tables`, `nodes` | the answer for people |
 //! | `top` | the node at work, once a second |
 
 mod http;
+mod nodes;
 mod request;
 mod tables;
 mod top;
@@ -24,10 +25,12 @@ use serde_json::Value;
 
 use self::http::{CtlError, NodeAddress, Server};
 use self::request::Request;
-use self::verbs::Verb;
+use self::verbs::{More, Verb};
 use super::USAGE;
 use super::terminal::complain;
 
+/// How often `--wait` asks again.
+const WAIT_EVERY: Duration = Duration::from_secs(2);
 /// How often `--watch` looks if it does not say.
 const WATCH_EVERY: &str = "2s";
 
@@ -71,6 +74,10 @@ Change something, and put it back:
   smsc ctl routes unset 4670                          back to what the file says
   smsc ctl links pause north                          stays unbound until `resume`
   smsc ctl accounts set shop throughput_max=500 binds_max=8
+
+Take a node out of service, put it back:
+  smsc ctl nodes drain smsc-1                         its ESMEs go elsewhere; the others deliver what it keeps
+  smsc ctl nodes undrain smsc-1
 
 One node of several:
   smsc ctl --only smsc-1 sessions                     without --only all nodes answer, and who does not is named
@@ -130,9 +137,21 @@ async fn carry_out(args: &Args) -> Result<(), CtlError> {
         } else {
             tables::text(&args.verb, &answer) + &tables::missing(&answer)
         };
-        let Some(every) = args.watch else { return show(&text) };
-        show(&over_the_old(&text))?;
-        tokio::time::sleep(every).await;
+        match (args.watch, args.verb.wants_more(&answer)) {
+            (Some(every), _) => {
+                show(&over_the_old(&text))?;
+                tokio::time::sleep(every).await;
+            }
+            (None, More::Nothing) => return show(&text),
+            (None, More::AskedAgain) => {
+                show(&text)?;
+                tokio::time::sleep(WAIT_EVERY).await;
+            }
+            (None, More::Missed) => {
+                show(&text)?;
+                return Err(CtlError::NotYet);
+            }
+        }
     }
 }
 

@@ -70,14 +70,14 @@ pub struct BoundListener {
 
 impl BoundListener {
     /// Binds the port. Must be called inside a tokio runtime.
-    pub fn bind(address: SocketAddr, entrance: Entrance) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, entrance: Arc<Entrance>) -> io::Result<Self> {
         let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
         // A restart must not wait for connections of its predecessor to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Self { listener: TcpListener::from_std(socket.into())?, address, entrance: Arc::new(entrance) })
+        Ok(Self { listener: TcpListener::from_std(socket.into())?, address, entrance })
     }
 
     /// Lets ESMEs in until the task is ended.

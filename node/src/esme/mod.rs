@@ -2,7 +2,7 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | [`listener`] | accepts connections and hands each to the least loaded thread |
+//! | [`listener`], [`listeners`] | accepts connections and hands each to the least loaded thread; all ports, open or closed |
 //! | [`entrance`] | PROXY header and TLS handshake of a new connection |
 //! | [`proxy_header`] | reads a PROXY header and nothing behind it |
 //! | [`session`] | the actor of one connection |
@@ -30,6 +30,7 @@ pub mod deliver;
 pub mod directory;
 pub mod entrance;
 pub mod listener;
+pub mod listeners;
 pub mod long_message;
 pub mod multi;
 pub mod outbind;

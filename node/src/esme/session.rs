@@ -37,7 +37,7 @@ use crate::by_partition::ByPartition;
 use crate::console::failures::{Answer, FailedAttempt};
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
-use crate::shutdown::Drain;
+use crate::shutdown::{Drain, Leave};
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
 use crate::wire::{Edge, Pump, Wire, WireOptions};
 
@@ -52,7 +52,7 @@ pub struct EsmeSession {
     pending: PendingRequests,
     // When the batches left that the store has not answered yet.
     asked: VecDeque<Instant>,
-    draining: bool,
+    leaving: Option<Leave>,
     activity: Arc<Activity>,
     tls: bool,
     // The account that was called by outbind: nobody else may bind here.
@@ -96,6 +96,8 @@ pub struct AccountChanged(pub Arc<Account>);
 pub struct Disconnect {
     /// How long it may take.
     pub within: Duration,
+    /// Why.
+    pub why: Leave,
 }
 
 /// The time of a [`Disconnect`] is up.
@@ -154,7 +156,7 @@ impl EsmeSession {
             outcomes: ByPartition::default(),
             pending: PendingRequests::default(),
             asked: VecDeque::new(),
-            draining: false,
+            leaving: None,
             called: None,
             utc: services.now(),
             certificate_names,
@@ -191,7 +193,7 @@ impl EsmeSession {
         sequence_number: u32,
         ctx: &mut Context<Self>,
     ) {
-        if self.draining {
+        if self.leaving.is_some() {
             self.refuse_bind(now, kind, None, sequence_number, CommandStatus::ESME_RBINDFAIL, true);
             return;
         }
@@ -316,7 +318,7 @@ impl EsmeSession {
 
     fn pull(&mut self, ctx: &mut Context<Self>) {
         // Another node may have become known.
-        let rest = if self.draining { Rest::Returns } else { self.services.rest() };
+        let rest = if self.leaving.is_some() { Rest::Returns } else { self.services.rest() };
         if let Some(recall) = self.puller().and_then(|puller| puller.set_rest(rest)) {
             self.pull_next(recall, ctx);
         }
@@ -335,6 +337,14 @@ impl EsmeSession {
         self.services.store.pull(partition, Pull { outbox, holder: self.holder, room, rest, reply });
     }
 
+    /// Asks for nothing more, finishes what is under way, and says unbind.
+    fn leave(&mut self, why: Leave, ctx: &mut Context<Self>) {
+        self.leaving.get_or_insert(why);
+        if let Some(recall) = self.puller().and_then(Puller::stop) {
+            self.pull_next(recall, ctx);
+        }
+    }
+
     fn closed(&mut self, reason: CloseReason) {
         let retry_at = self.utc;
         for attempt in self.wire.session.take_outstanding() {
@@ -345,7 +355,7 @@ impl EsmeSession {
         match &self.bound {
             Some(bound) => {
                 bound.metrics.ended();
-                bound.metrics.closed(reason);
+                bound.metrics.closed(reason, self.leaving);
                 tracing::info!(event = "session.close", account = %bound.account.name, peer = %self.wire.peer, ?reason);
             }
             // A handshake or a probe without a word of SMPP is nothing to worry about (Q1).
@@ -354,7 +364,7 @@ impl EsmeSession {
     }
 
     fn drain_if_idle(&mut self, now: Instant) {
-        if !self.draining {
+        if self.leaving.is_none() {
             return;
         }
         let idle = self.wire.session.unanswered_requests() == 0
@@ -497,18 +507,15 @@ impl Handler<Drain> for EsmeSession {
     type Result = ();
 
     fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
-        self.draining = true;
-        if let Some(recall) = self.puller().and_then(Puller::stop) {
-            self.pull_next(recall, ctx);
-        }
+        self.leave(Leave::Drain, ctx);
     }
 }
 
 impl Handler<Disconnect> for EsmeSession {
     type Result = ();
 
-    fn handle(&mut self, Disconnect { within }: Disconnect, ctx: &mut Context<Self>) {
-        ctx.notify(Drain);
+    fn handle(&mut self, Disconnect { within, why }: Disconnect, ctx: &mut Context<Self>) {
+        self.leave(why, ctx);
         // A peer that never answers, or never stops to ask, is dropped.
         // By way of the mailbox, which is looked into before the pump.
         ctx.run_later(within, |_, ctx| ctx.notify(HangUp));

@@ -44,8 +44,8 @@ struct State {
     operators: Vec<Kept>,
     /// Links of operators that are not configured any more, told to end.
     gone: Vec<Addr<OperatorLink>>,
-    /// The node stops: links are neither started nor moved.
-    stopping: bool,
+    /// The node is out of service: links are neither started nor moved.
+    out: bool,
 }
 
 /// The links to one operator.
@@ -121,22 +121,35 @@ impl LinkKeeper {
         }
     }
 
-    /// Starts and moves no more links. Returns those that there are.
-    pub fn stop(&self) -> Vec<Addr<OperatorLink>> {
+    /// Starts and moves no more links, and ends those that there are, in order. Returns them.
+    pub fn drain(&self) -> Vec<Addr<OperatorLink>> {
         let mut state = self.state();
-        state.stopping = true;
+        state.out = true;
         let links = state.operators.iter().flat_map(|kept| {
             let running = kept.links.iter().flatten().map(|link| &link.address);
             running.chain(&kept.leaving)
         });
-        links.chain(&state.gone).cloned().collect()
+        let links: Vec<_> = links.chain(&state.gone).cloned().collect();
+        links.iter().for_each(|link| link.do_send(Drain));
+        links
+    }
+
+    /// Starts links again after a [`drain`](Self::drain); those of before finish and end.
+    pub fn resume(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.out) {
+            state.operators.iter_mut().for_each(|kept| kept.let_go(0));
+            self.arrange(&mut state);
+        }
     }
 
     /// All links, by operator.
     pub fn list(&self) -> Vec<LinkEntry> {
         let mut list = Vec::new();
         for kept in &self.state().operators {
-            list.extend(kept.links.iter().flatten().enumerate().map(|(number, link)| LinkEntry {
+            // One that has ended is gone before the operator's others are.
+            let links = kept.links.iter().flatten().enumerate().filter(|(_, link)| link.address.connected());
+            list.extend(links.map(|(number, link)| LinkEntry {
                 operator: kept.profile.name,
                 number,
                 window: kept.profile.config.window,
@@ -157,25 +170,25 @@ impl LinkKeeper {
 
     /// As many links of each operator as are to run here.
     fn arrange(&self, state: &mut State) {
-        let stopping = state.stopping;
+        let out = state.out;
         for kept in &mut state.operators {
             kept.leaving.retain(Addr::connected);
             let config = &kept.profile.config;
             let (name, links) = (kept.profile.name, config.links);
             match &self.services.cluster {
-                Some(cluster) if config.exclusive => self.place_exclusive(kept, cluster, stopping),
+                Some(cluster) if config.exclusive => self.place_exclusive(kept, cluster, out),
                 Some(cluster) => {
-                    if let Some(wanted) = cluster.links_here(name, links).filter(|_| !stopping) {
+                    if let Some(wanted) = cluster.links_here(name, links).filter(|_| !out) {
                         self.keep(kept, wanted);
                     }
                 }
-                None if !stopping => self.keep(kept, links),
+                None if !out => self.keep(kept, links),
                 None => {}
             }
         }
     }
 
-    fn place_exclusive(&self, kept: &mut Kept, cluster: &ClusterHandle, stopping: bool) {
+    fn place_exclusive(&self, kept: &mut Kept, cluster: &ClusterHandle, out: bool) {
         let name = kept.profile.name;
         let leased = cluster.has_lease(name);
         if !leased && !kept.links.is_empty() {
@@ -186,7 +199,7 @@ impl LinkKeeper {
             }
         }
         // One that is still ending is a bind as much as a new one.
-        if leased && !stopping && kept.links.is_empty() && kept.leaving.is_empty() {
+        if leased && !out && kept.links.is_empty() && kept.leaving.is_empty() {
             cluster.publish([Fact::Holds(name)]);
             self.keep(kept, 1);
         }

@@ -1,13 +1,13 @@
 //! The entries in the node's data folder: one file, written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
+use crate::durable_file;
 
 /// What this release writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -94,27 +94,14 @@ impl OverridesFile {
     pub fn write(&self, entries: Vec<Entry>) -> Result<(), OverridesFileError> {
         let text = serde_json::to_string_pretty(&Text { format: FORMAT, entries })
             .map_err(|error| self.io("write it")(error.into()))?;
-        let draft = self.path.with_extension("json.new");
         // There may be passwords in it.
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-        file.and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&draft, &self.path))
-        .and_then(|()| sync_parent(&self.path))
-        .map_err(self.io("write it"))
+        durable_file::replace(&self.path, text.as_bytes()).map_err(self.io("write it"))
     }
 
     fn io(&self, what: &'static str) -> impl FnOnce(io::Error) -> OverridesFileError {
         let path = self.path.clone();
         move |error| OverridesFileError::Io { path, what, error }
     }
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]

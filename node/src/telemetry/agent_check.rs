@@ -5,7 +5,7 @@
 //! | starts, or has no partition in reach | `down#reason` | sends nobody |
 //! | serves | `ready up N%` | sends as many as that weight says |
 //! | drains | `drain` | sends nobody, and leaves those that are there alone |
-//! | is broken | `maint` | sends nobody until it serves again |
+//! | is broken, or decommissioned | `maint` | sends nobody until it serves again |
 //!
 //! The weight is the room for messages that the store has left; where it takes none at all, 1 %, so that such a node is the
 //! last choice. One line, whatever is asked, and the end: nothing here waits for a client.
@@ -74,7 +74,7 @@ fn line(phase: Phase, readiness: Result<(), String>, room: u64) -> String {
     match (phase, readiness) {
         (Phase::Ready, Ok(())) => format!("ready up {}%\n", room.clamp(1, 100)),
         (Phase::Draining, _) => "drain\n".to_owned(),
-        (Phase::Failed, _) => "maint\n".to_owned(),
+        (Phase::Retired | Phase::Failed, _) => "maint\n".to_owned(),
         (Phase::Starting | Phase::Ready, Err(reason)) => format!("down#{reason}\n"),
         (Phase::Starting, Ok(())) => "down#starting\n".to_owned(),
     }

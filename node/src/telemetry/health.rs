@@ -1,8 +1,8 @@
 //! The node's state, as probes and people ask for it.
 //!
 //! ```text
-//! Starting ──ready──> Ready ──draining──> Draining
-//!     └───────────────────┴── failed ──────────┴──> Failed
+//! Starting ──ready──> Ready <──ready── draining──> Draining ──retired──> Retired
+//!     └───────────────────┴────────── failed ──────────┴────────────────────┴──> Failed
 //! ```
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -19,21 +19,23 @@ use crate::cluster::ClusterHandle;
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where the node is between start and stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
     /// Recovering the store, opening ports.
     Starting = 0,
     /// Serving.
     Ready = 1,
-    /// Told to stop: sessions are being unbound.
+    /// Told to stop, or taken out of service: sessions are being unbound, or have been.
     Draining = 2,
+    /// Decommissioned: nothing is left here, and nothing will come.
+    Retired = 3,
     /// About to exit because something is broken.
-    Failed = 3,
+    Failed = 4,
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Failed];
+    const ALL: [Self; 5] = [Self::Starting, Self::Ready, Self::Draining, Self::Retired, Self::Failed];
 
     /// Its name, also as the label `state` of `smsc_node_state`.
     pub const fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Phase {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Draining => "draining",
+            Self::Retired => "retired",
             Self::Failed => "failed",
         }
     }
@@ -59,7 +62,7 @@ struct Shared {
     started: Instant,
     /// Milliseconds after `started` of the main loop's last sign of life.
     beat: AtomicU64,
-    gauges: [Gauge; 4],
+    gauges: [Gauge; 5],
 }
 
 impl Default for NodeState {
@@ -99,9 +102,14 @@ impl NodeState {
         let _ = self.0.ever_ready.set(Instant::now());
     }
 
-    /// The node is leaving: new connections belong elsewhere.
-    pub fn draining(&self) {
-        self.enter(Phase::Draining, "draining");
+    /// The node is leaving, or out of service: new connections belong elsewhere.
+    pub fn draining(&self, why: impl Into<String>) {
+        self.enter(Phase::Draining, why);
+    }
+
+    /// The node is decommissioned.
+    pub fn retired(&self) {
+        self.enter(Phase::Retired, "decommissioned");
     }
 
     /// The node cannot go on.
@@ -119,10 +127,11 @@ impl NodeState {
         self.0.beat.store(millis(self.0.started.elapsed()), Ordering::Relaxed);
     }
 
-    /// Phases only go forward: a failed node does not become ready again.
+    /// A node that was drained may serve again; one that is retired or has failed never does.
     fn enter(&self, phase: Phase, reason: impl Into<String>) {
         let mut current = self.0.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.0.phase.fetch_max(phase as u8, Ordering::AcqRel) < phase as u8 {
+        if self.phase() < Phase::Retired || phase > self.phase() {
+            self.0.phase.store(phase as u8, Ordering::Release);
             *current = reason.into();
             for (gauge, of) in self.0.gauges.iter().zip(Phase::ALL) {
                 gauge.set(if of == phase { 1.0 } else { 0.0 });
@@ -241,8 +250,19 @@ mod tests {
         let state = NodeState::default();
         state.ready();
         assert_eq!((state.startup(), state.readiness()), (Ok(()), Ok(())));
-        state.draining();
+        state.draining("draining");
         assert_eq!((state.startup(), state.readiness()), (Ok(()), Err("draining".to_owned())));
+    }
+
+    #[test]
+    fn a_drained_node_may_serve_again_and_a_retired_one_never() {
+        let state = NodeState::default();
+        state.draining("draining");
+        state.ready();
+        assert_eq!(state.readiness(), Ok(()));
+        state.retired();
+        state.ready();
+        assert_eq!(state.readiness(), Err("decommissioned".to_owned()));
     }
 
     #[test]
@@ -250,7 +270,8 @@ mod tests {
         let state = NodeState::default();
         state.failed("the store has failed");
         state.ready();
-        state.draining();
+        state.draining("draining");
+        state.retired();
         assert_eq!(state.phase(), Phase::Failed);
         assert_eq!(state.readiness(), Err("the store has failed".to_owned()));
     }

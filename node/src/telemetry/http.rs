@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(all(&server), ["200", "503", "503"]);
         state.ready();
         assert_eq!(all(&server), ["200", "200", "200"]);
-        state.draining();
+        state.draining("draining");
         assert_eq!(all(&server), ["200", "200", "503"]);
         server.stop();
     }

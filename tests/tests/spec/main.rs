@@ -50,6 +50,7 @@ mod delivery_receipt;
 
 // Messages from handsets.
 mod mobile_originated;
+mod nodes;
 
 // Calling an ESME that waits.
 mod outbind;

@@ -51,6 +51,9 @@ pub(super) enum CtlError {
         /// About which field.
         field: Option<String>,
     },
+    /// It was done, and more is to happen before it is reached.
+    #[error("not yet: say it again, or once with --wait")]
+    NotYet,
     /// Whoever read our output has gone.
     #[error("nobody reads the output")]
     NobodyReads,

@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::{Map, Value, json};
 
 use super::http::CtlError;
-use super::verbs::{Cdr, Config, Entries, Links, Messages, RouteName, Routes, Sessions, Verb};
+use super::verbs::{
+    Cdr, Config, Entries, Links, Messages, Nodes, Rebalance, RouteName, Routes, Sessions, Upgrade, Verb,
+};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +25,19 @@ impl Request {
     pub(super) fn of(verb: &Verb) -> Result<Self, CtlError> {
         Ok(match verb {
             Verb::Status => get("status"),
-            Verb::Nodes => get("nodes"),
+            Verb::Nodes { verb: None | Some(Nodes::List) } => get("nodes"),
+            Verb::Nodes { verb: Some(Nodes::Drain { name, dry_run }) } => node(name, "drain", *dry_run),
+            Verb::Nodes { verb: Some(Nodes::Undrain { name, dry_run }) } => node(name, "undrain", *dry_run),
+            Verb::Nodes { verb: Some(Nodes::Decommission { name, dry_run, .. }) } => {
+                node(name, "decommission", *dry_run)
+            }
+            Verb::Rebalance { verb: None | Some(Rebalance::Plan) } => get("rebalance"),
+            Verb::Rebalance { verb: Some(Rebalance::Start { rate }) } => {
+                post(&["rebalance"], Some(json!({ "rate": rate })))
+            }
+            Verb::Rebalance { verb: Some(Rebalance::Stop) } => {
+                Request { method: "DELETE", path: "rebalance".to_owned(), body: None }
+            }
             Verb::Sessions { verb: None | Some(Sessions::List), account } => {
                 get(&format!("sessions{}", query(&[("account", account.as_deref())])))
             }
@@ -41,6 +55,10 @@ impl Request {
             Verb::Queues => get("queues"),
             Verb::Messages { verb } => messages(verb),
             Verb::Drain { name, yes } => post(&["drain"], Some(json!({ "node": name, "dry_run": !yes }))),
+            Verb::Upgrade { verb: None | Some(Upgrade::Status) } => get("upgrade"),
+            Verb::Upgrade { verb: Some(Upgrade::Finish { dry_run }) } => {
+                post(&["upgrade", "finish"], Some(json!({ "dry_run": dry_run })))
+            }
             Verb::Cdr { verb: None | Some(Cdr::Status) } => get("cdr"),
             Verb::Cdr { verb: Some(Cdr::Rotate) } => post(&["cdr", "rotate"], None),
             Verb::Config { verb: None | Some(Config::Show) } => get("config"),
@@ -69,6 +87,10 @@ pub(super) fn get(path: &str) -> Request {
 fn post(parts: &[&str], body: Option<Value>) -> Request {
     let parts: Vec<String> = parts.iter().map(|part| escaped(part)).collect();
     Request { method: "POST", path: parts.join("/"), body }
+}
+
+fn node(name: &str, order: &str, dry_run: bool) -> Request {
+    post(&["nodes", name, order], Some(json!({ "dry_run": dry_run })))
 }
 
 fn put(mut key: Map<String, Value>, what: (&str, Value), dry_run: bool) -> Request {

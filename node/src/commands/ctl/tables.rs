@@ -3,15 +3,15 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 
-use super::text_of;
 use super::verbs::{Cdr, Config, Entries, Links, Messages, Routes, Sessions, Verb};
+use super::{nodes, text_of};
 use crate::commands::terminal::{Paint, count, counted};
 
 /// The answer to that verb.
 pub(super) fn text(verb: &Verb, answer: &Value) -> String {
     match verb {
         Verb::Status => status(answer),
-        Verb::Nodes => nodes(answer),
+        Verb::Nodes { verb } => nodes::text(verb.as_ref(), answer),
         Verb::Sessions { verb: None | Some(Sessions::List), .. } => sessions(answer),
         Verb::Links { verb: None | Some(Links::List) } => links(answer),
         Verb::Accounts { verb: None | Some(Entries::List) } => accounts(answer),
@@ -25,7 +25,9 @@ pub(super) fn text(verb: &Verb, answer: &Value) -> String {
         Verb::Messages { verb: Messages::Cancel { .. } } => {
             format!("cancelled: {}\n", counted(answer["cancelled"].as_u64().unwrap_or_default(), "delivery"))
         }
-        Verb::Drain { .. } => drain(answer),
+        Verb::Rebalance { .. } => nodes::rebalance(answer),
+        Verb::Upgrade { .. } => nodes::upgrade(answer),
+        Verb::Drain { .. } => nodes::stop(answer),
         Verb::Cdr { verb: Some(Cdr::Rotate) } => cdr_rotated(answer),
         Verb::Cdr { .. } => cdr(answer),
         Verb::Config { verb: Some(Config::Reload) } => reloaded(answer),
@@ -77,7 +79,7 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn number(value: &Value) -> String {
+pub(super) fn number(value: &Value) -> String {
     value.as_u64().map_or_else(|| text_of(value), count)
 }
 
@@ -86,7 +88,7 @@ fn yes(value: &Value, text: &str) -> String {
 }
 
 /// The time of day of a moment, with the date if it is not today's: both as the node says them.
-fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     text_of(value).replace('T', " ").trim_end_matches('Z').to_owned()
 }
 
@@ -188,21 +190,6 @@ fn finals(value: &Value) -> String {
     let reached = value.as_object().into_iter().flatten().filter(|(_, count)| count.as_u64().unwrap_or_default() > 0);
     let reached: Vec<String> = reached.map(|(state, count)| format!("{} {state}", number(count))).collect();
     if reached.is_empty() { "none final".to_owned() } else { reached.join(", ") }
-}
-
-fn nodes(answer: &Value) -> String {
-    let rows = list(&answer["nodes"]).map(|node| {
-        vec![
-            text_of(&node["name"]),
-            number(&node["number"]),
-            text_of(&node["state"]),
-            number(&node["sessions"]),
-            number(&node["held"]),
-            text_of(&node["version"]),
-            short(&node["started"]),
-        ]
-    });
-    table(&["NODE", ">NUMBER", "STATE", ">SESSIONS", ">HELD", "VERSION", "STARTED"], rows)
 }
 
 /// The nodes that did not answer: what is shown is without them.
@@ -466,20 +453,6 @@ fn trace(answer: &Value) -> String {
         line("expires", short(&one["expires"]));
     }
     text
-}
-
-fn drain(answer: &Value) -> String {
-    let what = format!(
-        "{} with {}, {} held",
-        text_of(&answer["node"]),
-        counted(answer["sessions"].as_u64().unwrap_or_default(), "session"),
-        number(&answer["held"]),
-    );
-    let note = text_of(&answer["note"]);
-    match answer["dry_run"] == true {
-        true => format!("would drain {what}: {note}\nwith --yes it is done\n"),
-        false => format!("draining {what}: {note}\n"),
-    }
 }
 
 fn cdr(answer: &Value) -> String {

@@ -2,14 +2,23 @@
 
 use clap::Subcommand;
 use clap_complete::Shell;
+use serde_json::Value;
 
 /// One verb, or a noun with its verbs; a noun alone lists.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Is it working, and what needs somebody
     Status,
-    /// The nodes of the cluster
-    Nodes,
+    /// The nodes of the cluster: how they are; out of service and back; away for good
+    Nodes {
+        #[command(subcommand)]
+        verb: Option<Nodes>,
+    },
+    /// Sessions spread evenly over the nodes, as far as ESMEs bind anew where a balancer sends them
+    Rebalance {
+        #[command(subcommand)]
+        verb: Option<Rebalance>,
+    },
     /// Connections of customers' applications
     Sessions {
         #[command(subcommand)]
@@ -45,13 +54,18 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: Messages,
     },
-    /// Have the node leave: sessions and links are unbound in order, then the process ends
+    /// Have the node stop, as SIGTERM does: sessions and links are unbound in order, then the process ends
     Drain {
         /// The node's name, so that no other one is stopped by mistake (see `smsc ctl nodes`)
         name: String,
         /// Really do it; without it only say what would happen
         #[arg(long)]
         yes: bool,
+    },
+    /// Whether the release before can still take over, and the end of that
+    Upgrade {
+        #[command(subcommand)]
+        verb: Option<Upgrade>,
     },
     /// Call detail records: how far they are written; close a file
     Cdr {
@@ -76,6 +90,86 @@ pub(super) enum Verb {
         /// Which shell
         shell: Shell,
     },
+}
+
+/// Whether an answer ends a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum More {
+    /// It does.
+    Nothing,
+    /// What was wanted is not reached yet, and was to be waited for.
+    AskedAgain,
+    /// What was wanted is not reached yet.
+    Missed,
+}
+
+impl Verb {
+    /// Whether that answer is the end of it.
+    pub(super) fn wants_more(&self, answer: &Value) -> More {
+        match self {
+            Self::Nodes { verb: Some(Nodes::Decommission { wait, .. }) } if answer["retired"] == false => match wait {
+                true => More::AskedAgain,
+                false => More::Missed,
+            },
+            _ => More::Nothing,
+        }
+    }
+}
+
+/// What is done to nodes.
+#[derive(Debug, Subcommand)]
+pub(super) enum Nodes {
+    /// All nodes
+    List,
+    /// Take one out of service: sessions and links are unbound in order, the process stays
+    ///
+    /// In a cluster the other nodes deliver what it keeps meanwhile.
+    Drain {
+        /// The node's name
+        name: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Have it serve again
+    Undrain {
+        /// The node's name
+        name: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Have it leave the cluster for good, before its process and its disk are taken away
+    ///
+    /// It is drained, stays so after a restart, and is retired once the other nodes have delivered all that it keeps; until
+    /// then this says what is left, and exits with 1. `undrain` takes it back before that.
+    Decommission {
+        /// The node's name
+        name: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+        /// Ask every 2 s until nothing is left
+        #[arg(long, conflicts_with = "dry_run")]
+        wait: bool,
+    },
+}
+
+/// What is done about sessions that are spread unevenly.
+#[derive(Debug, Subcommand)]
+pub(super) enum Rebalance {
+    /// Each node's share, and who would be asked to leave
+    Plan,
+    /// Ask them, one after the other: they are unbound in order and bind anew
+    ///
+    /// First those whose account has another bind of that kind, of them the quiet before the busy.
+    Start {
+        /// Sessions a second, of each node
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rate: u32,
+    },
+    /// Ask no more of them
+    Stop,
 }
 
 /// What is done to sessions.
@@ -240,6 +334,19 @@ pub(super) enum Messages {
     Cancel {
         /// Its message_id
         id: String,
+    },
+}
+
+/// What is done about an upgrade.
+#[derive(Debug, Subcommand)]
+pub(super) enum Upgrade {
+    /// Each node's release, and what the end waits for
+    Status,
+    /// All nodes are of this release, and nobody goes back: from now on they write what only it can read
+    Finish {
+        /// Only say whether it could be done
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -82,7 +82,7 @@ impl EsmeSession {
 
     fn submitter(&self) -> Result<(&Bound, Submitter), Refusal> {
         // The session core lets nobody submit who is not bound.
-        let bound = self.bound.as_ref().filter(|_| !self.draining).ok_or(Refusal::Draining)?;
+        let bound = self.bound.as_ref().filter(|_| self.leaving.is_none()).ok_or(Refusal::Draining)?;
         let submitter = Submitter {
             interface_version: self.wire.session.peer_version(),
             peer: self.wire.peer.ip(),

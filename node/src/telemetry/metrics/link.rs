@@ -91,7 +91,7 @@ impl LinkMetrics {
 
     /// The session is over, for this reason.
     pub fn closed(&self, reason: CloseReason) {
-        pdus::closed(Side::Operator, reason);
+        pdus::closed(Side::Operator, reason, None);
     }
 
     pub(super) fn show_window(&self, used: u32, size: u32) {

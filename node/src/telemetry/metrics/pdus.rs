@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use metrics::{Counter, counter};
 use smsc_proto::session::{CloseReason, Counted, Session};
 
+use crate::shutdown::Leave;
+
 /// Which edge a session is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -58,11 +60,11 @@ fn series(side: Side, what: Counted) -> Counter {
     }
 }
 
-/// A session of that side has ended.
-pub(super) fn closed(side: Side, reason: CloseReason) {
+/// A session of that side has ended; `leaving`: why we had asked it to go.
+pub(super) fn closed(side: Side, reason: CloseReason, leaving: Option<Leave>) {
     let label = match reason {
         CloseReason::UnbindByPeer => "unbind",
-        CloseReason::UnbindByUs => "unbind_by_us",
+        CloseReason::UnbindByUs => leaving.map_or("unbind_by_us", Leave::name),
         CloseReason::PeerClosed => "peer_close",
         CloseReason::SessionInit => "session_init",
         CloseReason::EnquireLink => "enquire_timeout",

@@ -12,6 +12,7 @@ use smsc_proto::smpp::pdu::BindKind;
 use super::labels;
 use super::pdus::{self, Side};
 use crate::console::tally::{self, Tally};
+use crate::shutdown::Leave;
 
 /// The metrics of one bound session of an ESME. The session is counted until [`ended`](Self::ended), or its drop.
 pub struct SessionMetrics {
@@ -111,9 +112,9 @@ impl SessionMetrics {
         pdus::count(Side::Esme, session, |_, _| {});
     }
 
-    /// The session is over, for this reason.
-    pub fn closed(&self, reason: CloseReason) {
-        pdus::closed(Side::Esme, reason);
+    /// The session is over, for this reason; `leaving`: why we had asked it to go.
+    pub fn closed(&self, reason: CloseReason, leaving: Option<Leave>) {
+        pdus::closed(Side::Esme, reason, leaving);
     }
 
     /// The session is not bound any more.
