@@ -46,6 +46,7 @@ pub mod command;
 pub mod configuration;
 pub mod connection;
 pub mod esme;
+pub mod haproxy;
 pub mod ledger;
 pub mod message;
 pub mod network;

@@ -1,13 +1,17 @@
 //! A cluster under load, and what is done to it: nothing that it took is lost, and no customer is told a last no.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use smsc_tests::balancer::Balancer;
 use smsc_tests::cable::Cable;
 use smsc_tests::cluster::Cluster;
 use smsc_tests::configuration::Configuration;
+use smsc_tests::eventually;
+use smsc_tests::haproxy::{Haproxy, Target};
 use smsc_tests::ledger::{Balance, Bounds};
 use smsc_tests::network::Network;
+use smsc_tests::node::Node;
 use smsc_tests::port::Port;
 use smsc_tests::storm::{Answers, Storm};
 
@@ -56,27 +60,43 @@ fn while_each_goes(rate: usize, seconds: usize, go: impl Fn(&Storm, &mut Cluster
     let storm = Storm::new();
     let cluster = three(&storm);
     let balancer = balancer(&cluster);
-    let (balance, answers) = storm.rage_at(rate, &[balancer.address()], cluster, |mut cluster| {
+    in_turn(&storm, cluster, balancer.address(), (rate, seconds), go)
+}
+
+fn in_turn(
+    storm: &Storm,
+    cluster: Cluster,
+    balancer: SocketAddr,
+    (rate, seconds): (usize, usize),
+    go: impl Fn(&Storm, &mut Cluster, usize),
+) -> (Balance, Answers) {
+    let (balance, answers) = storm.rage_at(rate, &[balancer], cluster, |mut cluster| {
         for number in 0..NODES {
-            go_on(&storm, rate, seconds);
-            go(&storm, &mut cluster, number);
+            go_on(storm, rate, seconds);
+            go(storm, &mut cluster, number);
             expect_relays(&cluster);
         }
-        go_on(&storm, rate, seconds);
+        go_on(storm, rate, seconds);
         cluster
     });
     print(&balance, &answers);
     (balance, answers)
 }
 
+/// Stops the node in order, and starts it again.
+fn restart(_: &Storm, cluster: &mut Cluster, number: usize) {
+    let ended = cluster.terminate(number);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    cluster.bring_back(number);
+    cluster.expect_all_alive();
+}
+
 /// Each node is stopped in order, and started again.
 fn rolling_restart(rate: usize, seconds: usize) {
-    let (balance, answers) = while_each_goes(rate, seconds, |_, cluster, number| {
-        let ended = cluster.terminate(number);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        cluster.bring_back(number);
-        cluster.expect_all_alive();
-    });
+    expect_well(while_each_goes(rate, seconds, restart));
+}
+
+fn expect_well((balance, answers): (Balance, Answers)) {
     assert!(answers.unbinds >= NODES, "every node had customers: {answers:?}");
     answers.assert_none_missing_and_none_final();
     balance.assert_within(Storm::BOUNDS);
@@ -91,6 +111,39 @@ fn a_rolling_restart_leaves_no_submit_without_an_answer_and_loses_nothing() {
 #[ignore = "takes minutes: tests/run --long"]
 fn a_rolling_restart_at_1_000_messages_a_second_loses_nothing() {
     rolling_restart(1_000, 10);
+}
+
+/// Each node is stopped in order and started again, behind the balancer that `deploy/haproxy.cfg` is for.
+fn rolling_restart_behind_haproxy(rate: usize, seconds: usize) {
+    let storm = Storm::new();
+    let agents: Vec<Port> = (0..NODES).map(|_| Port::take()).collect();
+    let given = storm.draws_in(Configuration::new().section("drain", "lb_delay = \"1s\""), NODES);
+    let given = given.listener("proxy_protocol = \"required\"\ntrusted_proxies = [\"127.0.0.1/32\"]");
+    let cluster = Cluster::start_with(NODES, &given, |number, given| {
+        given.section("http", &format!("agent_check = \"{}\"", agents[number].address()))
+    });
+    let cluster = ready(&storm, cluster);
+    let target = |(number, node): (usize, &Node)| Target {
+        smpp: node.other_address(0),
+        http: node.place().http(),
+        agent: agents[number].address(),
+    };
+    let Some(haproxy) = Haproxy::before(&cluster.nodes().map(target).collect::<Vec<_>>()) else { return };
+    expect_well(in_turn(&storm, cluster, haproxy.address(), (rate, seconds), |storm, cluster, number| {
+        restart(storm, cluster, number);
+        eventually("HAProxy sends sessions to all again", || haproxy.up() == NODES);
+    }));
+}
+
+#[test]
+fn a_rolling_restart_behind_haproxy_loses_nothing() {
+    rolling_restart_behind_haproxy(300, 1);
+}
+
+#[test]
+#[ignore = "takes minutes: tests/run --long"]
+fn a_rolling_restart_behind_haproxy_at_1_000_messages_a_second_loses_nothing() {
+    rolling_restart_behind_haproxy(1_000, 10);
 }
 
 /// Each node is killed and started again.
