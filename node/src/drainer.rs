@@ -202,11 +202,11 @@ async fn drain_parts(parts: Parts, lb_delay: Duration, deadline: Instant) {
     while !services.directory.is_empty() && Instant::now() < patience {
         // Who was just let in is new here.
         let mut news = services.directory.sessions();
-        news.retain(|session| !told.contains(session));
+        news.retain(|(holder, _)| !told.contains(holder));
         let pace = pace(services.config.drain.rate, news.len(), patience.saturating_duration_since(Instant::now()));
-        for session in news {
+        for (holder, session) in news {
             session.do_send(Drain);
-            told.insert(session);
+            told.insert(holder);
             sleep(pace).await;
         }
         sleep(LOOK).await;

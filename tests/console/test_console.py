@@ -314,7 +314,15 @@ class Roles(unittest.TestCase):
             with browser.page(self.centre.url) as page:
                 self.enter(page, role)
                 page.locator("#nodes tbody tr").first.wait_for()
-                self.assertEqual(page.get_by_role("button", name="Drain").count(), drains)
+                self.assertEqual(page.get_by_role("button", name="Drain", exact=True).count(), drains)
+
+    def test_a_node_goes_out_of_service_and_back(self):
+        with browser.page(self.centre.url) as page:
+            self.enter(page, "admin")
+            for action, after in (("Drain", "draining"), ("Undrain", "ready")):
+                page.get_by_role("button", name=action, exact=True).click()
+                page.locator("#ask-yes").click()
+                page.locator("#nodes tbody tr", has_text=after).wait_for()
 
     def test_without_scripts_a_browser_asks_for_the_token_by_itself(self):
         with browser.page(self.centre.url, java_script_enabled=False) as page:

@@ -25,8 +25,10 @@ pub struct Ledger {
 struct Books {
     /// message_id to text.
     accepted: HashMap<String, String>,
-    /// The message_ids in the receipts that each bind read.
-    binds: Vec<Vec<String>>,
+    /// How many binds there were.
+    binds: usize,
+    /// The message_ids in the receipts that were read, and by which bind, in the order in which that was written down.
+    told: Vec<(usize, String)>,
 }
 
 /// One bind of an ESME, from its beginning to its end.
@@ -78,15 +80,15 @@ impl Ledger {
     /// A new bind.
     pub fn opens_bind(&self) -> BindNumber {
         let mut books = self.lock();
-        books.binds.push(Vec::new());
-        BindNumber(books.binds.len() - 1)
+        books.binds += 1;
+        BindNumber(books.binds - 1)
     }
 
     /// Writes down the receipts that a bind was told.
     pub fn told(&self, BindNumber(bind): BindNumber, deliveries: Vec<Delivery>) {
-        let receipts = deliveries.into_iter().map(|delivery| Receipt::read(delivery.message).message_id);
+        let receipts = deliveries.into_iter().map(|delivery| (bind, Receipt::read(delivery.message).message_id));
         let receipts = receipts.collect::<Vec<_>>();
-        self.lock().binds[bind].extend(receipts);
+        self.lock().told.extend(receipts);
     }
 
     /// How many were accepted.
@@ -102,7 +104,7 @@ impl Ledger {
     /// Accepted messages of these partitions that have no receipt yet.
     pub fn waiting_in(&self, partitions: &[u16]) -> HashSet<String> {
         let books = self.lock();
-        let told: HashSet<&String> = books.binds.iter().flatten().collect();
+        let told: HashSet<&String> = books.told.iter().map(|(_, id)| id).collect();
         let waiting = books.accepted.keys().filter(|id| !told.contains(id));
         let partition_of = |id: &str| MessageId::from_u64(id.parse().ok()?).map(|id| id.partition().number());
         waiting.filter(|id| partition_of(id).is_some_and(|of| partitions.contains(&of))).cloned().collect()
@@ -111,7 +113,7 @@ impl Ledger {
     /// How many of these have no receipt yet.
     pub fn without_receipt_among(&self, ids: &HashSet<String>) -> usize {
         let books = self.lock();
-        let told: HashSet<&String> = books.binds.iter().flatten().collect();
+        let told: HashSet<&String> = books.told.iter().map(|(_, id)| id).collect();
         ids.iter().filter(|id| !told.contains(id)).count()
     }
 
@@ -131,22 +133,20 @@ impl Ledger {
         let books = self.lock();
         let texts = submitted.iter().map(|submitted| (submitted.link, submitted.message.as_text())).collect::<Vec<_>>();
         let seen = texts.iter().map(|(_, text)| text).collect::<HashSet<_>>();
-        let binds = books.binds.iter().enumerate();
-        let receipts = binds.flat_map(|(bind, told)| told.iter().map(move |id| (bind, id))).collect::<Vec<_>>();
-        let told = receipts.iter().map(|(_, id)| *id).collect::<HashSet<_>>();
+        let told = books.told.iter().map(|(_, id)| id).collect::<HashSet<_>>();
         let missing = |absent: &dyn Fn(&String, &String) -> bool| {
             let absent = books.accepted.iter().filter(|(message_id, text)| absent(message_id, text));
             absent.map(|(message_id, text)| format!("{message_id} {text}")).collect()
         };
         Balance {
             accepted: books.accepted.len(),
-            binds: books.binds.len(),
+            binds: books.binds,
             lost: missing(&|_, text| !seen.contains(text)),
             without_receipt: missing(&|message_id, _| !told.contains(message_id)),
             copies: texts.len() - seen.len(),
             copies_per_link: seen_again_max(texts.iter().map(|(link, text)| (*link, text))),
-            receipts_repeated: receipts.len() - told.len(),
-            repeated_per_bind: seen_again_max(receipts.iter().copied()),
+            receipts_repeated: books.told.len() - told.len(),
+            repeated_per_bind: seen_again_max(books.told.iter().map(|(bind, id)| (*bind, id))),
             receipts_of_strangers: told.iter().filter(|id| !books.accepted.contains_key(**id)).count(),
         }
     }
@@ -236,6 +236,22 @@ mod tests {
         assert_eq!((balance.copies, balance.copies_per_link), (2, 1));
         assert_eq!((balance.receipts_repeated, balance.repeated_per_bind), (2, 2));
         assert_eq!(balance.receipts_of_strangers, 1);
+    }
+
+    #[test]
+    fn a_receipt_that_went_to_an_earlier_bind_later_is_counted_for_the_one_that_had_it_first() {
+        let ledger = ledger(&[]);
+        let (early, late) = (ledger.opens_bind(), ledger.opens_bind());
+        for (bind, id) in [(early, "1"), (late, "2"), (early, "2")] {
+            ledger.told(bind, vec![receipt_of(id)]);
+        }
+        let balance = ledger.balance(&[submitted(0, "first"), submitted(0, "second")]);
+        assert_eq!((balance.receipts_repeated, balance.repeated_per_bind), (1, 1));
+        for id in ["1", "2"] {
+            ledger.told(late, vec![receipt_of(id)]);
+        }
+        let balance = ledger.balance(&[submitted(0, "first"), submitted(0, "second")]);
+        assert_eq!((balance.receipts_repeated, balance.repeated_per_bind), (3, 2), "two of the early one's");
     }
 
     #[test]

@@ -203,8 +203,8 @@ impl Directory {
         entries.values().filter(|entry| entry.is_of(account)).map(|entry| entry.session.clone()).collect()
     }
 
-    /// Every connection's actor.
-    pub fn sessions(&self) -> Vec<Addr<EsmeSession>> {
-        self.entries().values().map(|entry| entry.session.clone()).collect()
+    /// Every connection with its actor.
+    pub fn sessions(&self) -> Vec<(Holder, Addr<EsmeSession>)> {
+        self.entries().iter().map(|(holder, entry)| (*holder, entry.session.clone())).collect()
     }
 }

@@ -188,12 +188,13 @@ fn node_row(node: &Value, visitor: &Visitor) -> Markup {
     let (name, phase) = (text(node, "name"), text(node, "state"));
     let mood = match phase {
         "ready" | "alive" => Mood::Good,
-        "draining" | "starting" | "suspected" => Mood::Warn,
+        "draining" | "starting" | "suspected" | "retired" => Mood::Warn,
         _ => Mood::Bad,
     };
-    let question = format!(
-        "Drain {name}? Sessions and links are unbound in order, then its process ends. What waits goes on with the next start."
-    );
+    let order = |label, order: &str, question: String| {
+        let path = format!("nodes/{}/{order}", escaped(name));
+        act(&Act { label, question, path, method: "POST", body: json!({}), dangerous: order == "drain" })
+    };
     html! {
         tr id={"node:" (name)} .(mood.class()) {
             th scope="row" { (name) }
@@ -205,8 +206,12 @@ fn node_row(node: &Value, visitor: &Visitor) -> Markup {
             td data-label="Up" { @match node["uptime_seconds"].as_u64() {
                 Some(seconds) => (long(std::time::Duration::from_secs(seconds))), None => "–" } }
             td data-label="Version" { (text(node, "version")) }
-            td .acts { @if visitor.is_admin() && phase == "ready" {
-                (act(&Act { label: "Drain", question, path: format!("drain?node={}", escaped(name)), method: "POST", body: json!({ "node": name }), dangerous: true }))
+            td .acts { @match phase {
+                "ready" if visitor.is_admin() => (order("Drain", "drain", format!(
+                    "Take {name} out of service? Sessions and links are unbound in order; the process stays, and other nodes deliver what it keeps."
+                ))),
+                "draining" if visitor.is_admin() => (order("Undrain", "undrain", format!("Have {name} serve again?"))),
+                _ => {}
             } }
         }
     }
