@@ -150,7 +150,7 @@ mod tests {
     fn a_node_that_has_about_its_share_is_left_alone() {
         let view = ClusterView { peers: vec![peer(1, Phase::Ready, 92)] };
         assert_eq!(Share::of(108, &view).surplus(), 0);
-        assert_eq!(Share::of(112, &view).surplus(), 10);
+        assert_eq!(Share::of(114, &view).surplus(), 11);
     }
 
     #[test]
