@@ -14,6 +14,7 @@
 //! | [`console`] | the page for people, and what the node remembers for it |
 //! | [`drainer`], [`shutdown`], [`departure`] | out of service and back; the way out; leaving the cluster for good |
 //! | [`telemetry`], [`tls`] | logs, metrics, health; rustls |
+//! | [`traces`] | every PDU of an account or about a number, for a limited time |
 //! | [`commands`], [`demo`] | send, receive, simulate-operator, load; the loopback demo |
 
 pub mod alerts;
@@ -41,4 +42,5 @@ pub mod services;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;
 pub mod wire;

@@ -24,6 +24,7 @@ use crate::esme::directory::Directory;
 use crate::esme::session::Alert;
 use crate::live::Live;
 use crate::operator::bound_links::BoundLinks;
+use crate::traces::Traces;
 
 /// Handles and tables shared by all edges of the node.
 pub struct Services {
@@ -49,6 +50,8 @@ pub struct Services {
     pub bind_backoff: Mutex<BindBackoff>,
     /// Who asked to be told when a subscriber can be reached again.
     pub alerts: Alerts,
+    /// Every PDU of some, for a limited time.
+    pub traces: Traces,
     /// Attempts to deliver that came to nothing, for who asks.
     pub failures: Failures,
     /// When a receipt or MO message that an ESME would not take is offered again.
@@ -79,6 +82,7 @@ impl Services {
             hash_checks: HashChecks::default(),
             bind_backoff: Mutex::default(),
             alerts: Alerts::default(),
+            traces: Traces::new(&config.node.name, &config.node.data_dir),
             failures: Failures::default(),
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),

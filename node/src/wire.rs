@@ -24,6 +24,8 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::TlsStream;
 
+use crate::traces::{Tap, Traces, Who};
+
 /// Octets that may wait to be written before the peer is not read any more.
 const UNSENT_PAUSE: usize = 64 * 1024;
 /// Octets that one turn reads at most, so that one busy peer does not keep its thread from the others.
@@ -118,6 +120,10 @@ pub struct Wire<T> {
     partial_since: Option<Instant>,
     unsent_since: Option<Instant>,
     ending: Option<Ending>,
+    /// Listens in.
+    tap: Option<Box<Tap>>,
+    /// The traces that were looked at last.
+    traces_seen: u64,
 }
 
 /// The end of a connection: everything is written, what the peer still sends is thrown away.
@@ -144,7 +150,29 @@ impl<T: Clone> Wire<T> {
             partial_since: None,
             unsent_since: None,
             ending: None,
+            tap: None,
+            traces_seen: 0,
         }
+    }
+
+    /// Has those traces listen in that concern this connection, if they have changed since it looked last.
+    pub fn follow_traces(&mut self, traces: &Traces, who: impl FnOnce() -> Who) {
+        let version = traces.version();
+        if self.traces_seen != version && self.set_tap(traces.tap(who(), self.peer)) {
+            self.traces_seen = version;
+        }
+        if self.tap.as_ref().is_some_and(|tap| tap.is_over()) {
+            self.tap = None;
+        }
+    }
+
+    /// Has that listen in from now on. Returns whether it does: not while a PDU is written in part.
+    fn set_tap(&mut self, tap: Option<Box<Tap>>) -> bool {
+        let aligned = self.unsent_since.is_none();
+        if aligned {
+            self.tap = tap;
+        }
+        aligned
     }
 
     /// Reads what is there and hands it to the session. Returns true when there may be more at once.
@@ -208,6 +236,9 @@ impl<T: Clone> Wire<T> {
             match next_frame(&mut self.received, self.options.pdu_size_max) {
                 Ok(Some(frame)) => {
                     self.partial_since = None;
+                    if let Some(tap) = &mut self.tap {
+                        tap.received(&frame);
+                    }
                     self.session.handle_frame(now, frame);
                     self.held_back = !self.session.wants_read();
                 }
@@ -240,6 +271,9 @@ impl<T: Clone> Wire<T> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(count)) if count > 0 => {
+                    if let Some(tap) = &mut self.tap {
+                        tap.sent(&self.session.output()[..count]);
+                    }
                     self.session.output().advance(count);
                     self.unsent_since = None;
                 }

@@ -14,7 +14,7 @@ use super::gather::{Spread, spread};
 use super::input::BODY_MAX;
 use super::{
     Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, nodes, queues, rebalance, routes,
-    sessions, status, upgrade, watched,
+    sessions, status, traces, upgrade, watched,
 };
 use crate::config::Role;
 
@@ -60,6 +60,10 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("get", "/api/v1/messages", viewer, all(merge::messages), get(messages::find)),
         endpoint("get", "/api/v1/messages/{id}", viewer, all(merge::message), get(messages::show)),
         endpoint("post", "/api/v1/messages/{id}/cancel", operator, first, post(messages::cancel)),
+        endpoint("get", "/api/v1/traces", viewer, all(merge::traces), get(traces::list)),
+        endpoint("post", "/api/v1/traces", operator, all(merge::traces), post(traces::start)),
+        endpoint("delete", "/api/v1/traces", operator, all(merge::traces), delete(traces::stop)),
+        endpoint("get", "/api/v1/traces/lines", operator, all(merge::trace_lines), get(traces::lines)),
         endpoint("get", "/api/v1/cdr", viewer, Spread::Here, get(cdr::status)),
         endpoint("post", "/api/v1/cdr/rotate", operator, Spread::Here, post(cdr::rotate)),
         endpoint("get", "/api/v1/config", viewer, one, get(config::show)),

@@ -33,6 +33,20 @@ pub(super) fn nodes(mut answers: Vec<Value>, _: &Asking) -> Value {
     json!({ "nodes": nodes })
 }
 
+/// Traces of all.
+pub(super) fn traces(mut answers: Vec<Value>, _: &Asking) -> Value {
+    json!({ "traces": lists(&mut answers, "traces") })
+}
+
+/// The last lines of one trace on all, in the order of their times.
+pub(super) fn trace_lines(mut answers: Vec<Value>, asking: &Asking) -> Value {
+    let mut lines = lists(&mut answers, "lines");
+    lines.sort_by_key(|line| text(&line["time"]));
+    let limit = asking.number("limit").unwrap_or(super::traces::LINES);
+    lines.drain(..lines.len().saturating_sub(limit));
+    json!({ "lines": lines })
+}
+
 /// Links of all, what is broken first.
 pub(super) fn links(mut answers: Vec<Value>, _: &Asking) -> Value {
     let mut links = lists(&mut answers, "links");

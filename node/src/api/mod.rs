@@ -10,6 +10,7 @@
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `rebalance` | sessions spread evenly over the nodes |
 //! | `upgrade` | whether the release before can still take over |
+//! | `traces` | every PDU of an account or about a number, for a limited time |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
 //! | [`inquiries`] | the actor that asks the store |
@@ -41,6 +42,7 @@ mod rebalance;
 mod routes;
 mod sessions;
 mod status;
+mod traces;
 mod upgrade;
 mod watched;
 

@@ -5,7 +5,7 @@
 //! | `verbs` | what may be said on the command line |
 //! | `request` | a verb becomes a request |
 //! | `http` | the request goes to the node |
-//! | `tables`, `nodes` | the answer for people |
+//! | `tables`, `nodes`, `traces` | the answer for people |
 //! | `top` | the node at work, once a second |
 
 mod http;
@@ -13,6 +13,7 @@ mod nodes;
 mod request;
 mod tables;
 mod top;
+mod traces;
 mod verbs;
 
 use std::io::{self, IsTerminal, Write};
@@ -74,6 +75,10 @@ Change something, and put it back:
   smsc ctl routes unset 4670                          back to what the file says
   smsc ctl links pause north                          stays unbound until `resume`
   smsc ctl accounts set shop throughput_max=500 binds_max=8
+
+What does this customer's client really say:
+  smsc ctl trace start --account shop --for 10m       every PDU, numbers in full, texts never
+  smsc ctl trace show --account shop
 
 Take a node out of service, put it back:
   smsc ctl nodes drain smsc-1                         its ESMEs go elsewhere; the others deliver what it keeps

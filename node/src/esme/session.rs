@@ -39,6 +39,7 @@ use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::{Drain, Leave};
 use crate::telemetry::metrics::{ListenerMetrics, SessionMetrics};
+use crate::traces::Who;
 use crate::wire::{Edge, Pump, Wire, WireOptions};
 
 /// One connection of an ESME.
@@ -363,6 +364,11 @@ impl EsmeSession {
         }
     }
 
+    fn follow_traces(&mut self) {
+        let account = || self.bound.as_ref().map(|bound| bound.account.config.system_id.to_string());
+        self.wire.follow_traces(&self.services.traces, || Who::Esme(account()));
+    }
+
     fn drain_if_idle(&mut self, now: Instant) {
         if self.leaving.is_none() {
             return;
@@ -384,6 +390,7 @@ impl Edge for EsmeSession {
 
     fn handle_events(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
         self.utc = self.services.now();
+        self.follow_traces();
         while let Some(event) = self.wire.session.poll_event() {
             self.handle_event(now, event, ctx);
         }
@@ -411,6 +418,7 @@ impl Actor for EsmeSession {
         let connection = Connection { peer, tls, since: self.utc, activity };
         self.services.directory.connected(self.holder, ctx.address(), connection);
         self.listener.opened();
+        self.follow_traces();
         ctx.spawn(Pump::new());
     }
 

@@ -43,6 +43,7 @@ use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
 use crate::telemetry::metrics::LinkMetrics;
+use crate::traces::Who;
 use crate::wire::{Edge, Pump, Socket, Wire, WireOptions};
 
 /// One connection to an operator.
@@ -391,6 +392,11 @@ impl OperatorSession {
         }
     }
 
+    fn follow_traces(&mut self) {
+        let link = || Who::Operator(self.profile.config.name.clone());
+        self.wire.follow_traces(&self.services.traces, link);
+    }
+
     fn drain_if_idle(&mut self, now: Instant) {
         if self.draining && self.puller.in_use() == 0 && self.wire.session.unanswered_requests() == 0 {
             self.wire.session.unbind(now);
@@ -407,6 +413,7 @@ impl Edge for OperatorSession {
 
     fn handle_events(&mut self, now: Instant, ctx: &mut Context<Self>) -> Option<Instant> {
         self.utc = self.services.now();
+        self.follow_traces();
         while let Some(event) = self.wire.session.poll_event() {
             self.handle_event(event, ctx);
         }
@@ -440,6 +447,7 @@ impl Actor for OperatorSession {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        self.follow_traces();
         ctx.spawn(Pump::new());
     }
 

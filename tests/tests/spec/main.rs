@@ -56,6 +56,7 @@ mod nodes;
 mod outbind;
 
 // 3.3, 3.4 and 5.0.
+mod traces;
 mod version;
 
 // Long messages.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::http::CtlError;
 use super::verbs::{
-    Cdr, Config, Entries, Links, Messages, Nodes, Rebalance, RouteName, Routes, Sessions, Upgrade, Verb,
+    Cdr, Config, Entries, Links, Messages, Nodes, Rebalance, RouteName, Routes, Sessions, Trace, Traced, Upgrade, Verb,
 };
 
 /// A request.
@@ -59,6 +59,7 @@ impl Request {
             Verb::Upgrade { verb: Some(Upgrade::Finish { dry_run }) } => {
                 post(&["upgrade", "finish"], Some(json!({ "dry_run": dry_run })))
             }
+            Verb::Trace { verb } => trace(verb.as_ref()),
             Verb::Cdr { verb: None | Some(Cdr::Status) } => get("cdr"),
             Verb::Cdr { verb: Some(Cdr::Rotate) } => post(&["cdr", "rotate"], None),
             Verb::Config { verb: None | Some(Config::Show) } => get("config"),
@@ -87,6 +88,26 @@ pub(super) fn get(path: &str) -> Request {
 fn post(parts: &[&str], body: Option<Value>) -> Request {
     let parts: Vec<String> = parts.iter().map(|part| escaped(part)).collect();
     Request { method: "POST", path: parts.join("/"), body }
+}
+
+fn trace(verb: Option<&Trace>) -> Request {
+    let of = |Traced { account, number }: &Traced, limit: Option<&str>| {
+        query(&[("account", account.as_deref()), ("number", number.as_deref()), ("limit", limit)])
+    };
+    match verb {
+        None | Some(Trace::List) => get("traces"),
+        Some(Trace::Start { whose: Traced { account, number }, time }) => {
+            let fields = [("account", account), ("number", number)];
+            let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
+            let mut body: Map<String, Value> = given.collect();
+            body.insert("seconds".to_owned(), time.as_secs().into());
+            post(&["traces"], Some(Value::Object(body)))
+        }
+        Some(Trace::Stop { whose }) => {
+            Request { method: "DELETE", path: format!("traces{}", of(whose, None)), body: None }
+        }
+        Some(Trace::Show { whose, lines }) => get(&format!("traces/lines{}", of(whose, Some(&lines.to_string())))),
+    }
 }
 
 fn node(name: &str, order: &str, dry_run: bool) -> Request {

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 
 use super::verbs::{Cdr, Config, Entries, Links, Messages, Routes, Sessions, Verb};
-use super::{nodes, text_of};
+use super::{nodes, text_of, traces};
 use crate::commands::terminal::{Paint, count, counted};
 
 /// The answer to that verb.
@@ -27,6 +27,7 @@ pub(super) fn text(verb: &Verb, answer: &Value) -> String {
         }
         Verb::Rebalance { .. } => nodes::rebalance(answer),
         Verb::Upgrade { .. } => nodes::upgrade(answer),
+        Verb::Trace { verb } => traces::text(verb.as_ref(), answer),
         Verb::Drain { .. } => nodes::stop(answer),
         Verb::Cdr { verb: Some(Cdr::Rotate) } => cdr_rotated(answer),
         Verb::Cdr { .. } => cdr(answer),

@@ -1,5 +1,7 @@
 //! What may be said to `smsc ctl`.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use clap_complete::Shell;
 use serde_json::Value;
@@ -66,6 +68,11 @@ pub(super) enum Verb {
     Upgrade {
         #[command(subcommand)]
         verb: Option<Upgrade>,
+    },
+    /// Every PDU of one account, or about one number, for a limited time
+    Trace {
+        #[command(subcommand)]
+        verb: Option<Trace>,
     },
     /// Call detail records: how far they are written; close a file
     Cdr {
@@ -348,6 +355,48 @@ pub(super) enum Upgrade {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// What is done with traces.
+#[derive(Debug, Subcommand)]
+pub(super) enum Trace {
+    /// All traces, ended ones too
+    List,
+    /// Begin one on all nodes: numbers in full, texts never
+    ///
+    /// Each node writes its own lines of JSON to data_dir/traces. A restart ends a trace.
+    Start {
+        #[command(flatten)]
+        whose: Traced,
+        /// How long, at most a day
+        #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+        time: Duration,
+    },
+    /// End one; its lines can still be read
+    Stop {
+        #[command(flatten)]
+        whose: Traced,
+    },
+    /// The last lines of all nodes; with --watch again and again
+    Show {
+        #[command(flatten)]
+        whose: Traced,
+        /// How many
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        lines: u32,
+    },
+}
+
+/// Whose trace.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Traced {
+    /// Of this account, refused binds too
+    #[arg(long, value_name = "SYSTEM_ID")]
+    pub(super) account: Option<String>,
+    /// Of messages from or to this number, on all sessions and links
+    #[arg(long)]
+    pub(super) number: Option<String>,
 }
 
 /// What is done with call detail records.
