@@ -96,7 +96,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let state = NodeState::default();
     let tokens = Tokens::new(ArcSwap::from_pointee(live.config.http.tokens.clone()));
     let api = Api::new(config.http.address, state.clone(), tokens.clone());
-    let agent_check = config.http.agent_check.map(|at| AgentCheck::bind(at, state.clone(), config.store.messages_max));
+    let agent_check = config.http.agent_check.map(|at| AgentCheck::bind(at, state.clone()));
     let pages = pages::routes(api.routes());
     let http = HttpServer::start(config.http.address, recorder, state.clone(), pages, agent_check.transpose()?)?;
     let (failed_sender, mut failed) = mpsc::channel(1);
@@ -113,7 +113,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         );
     }
     let (store, store_threads) = Store::open(store_options, failures.recipient())?;
-    state.watch_store(store.clone());
+    state.watch_store(store.clone(), config.store.messages_max);
     let removed = removed_operators(&live.config, &store);
     ReceiptDesk::start_for(store.clone());
     let router_actor = Router::start(router.clone(), store.clone(), removed);

@@ -7,8 +7,8 @@
 //! | drains | `drain` | sends nobody, and leaves those that are there alone |
 //! | is broken, or decommissioned | `maint` | sends nobody until it serves again |
 //!
-//! The weight is the room for messages that the store has left; where it takes none at all, 1 %, so that such a node is the
-//! last choice. One line, whatever is asked, and the end: nothing here waits for a client.
+//! The weight is the room that the node has left ([`load`](super::load)): messages that the store takes, connections, CPU;
+//! where there is none at all, 1 %, so that such a node is the last choice. One line, whatever is asked, and the end: nothing here waits for a client.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -32,21 +32,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct AgentCheck {
     listener: TcpListener,
     state: NodeState,
-    messages_max: u64,
 }
 
 impl AgentCheck {
-    /// Opens it. `messages_max`: how many messages the store takes in all.
-    pub fn bind(address: SocketAddr, state: NodeState, messages_max: u64) -> Result<Self, HttpError> {
+    /// Opens it.
+    pub fn bind(address: SocketAddr, state: NodeState) -> Result<Self, HttpError> {
         let listen = |error| HttpError::Listen { key: "http.agent_check", address, error };
         let listener = TcpListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
-        Ok(Self { listener, state, messages_max })
+        Ok(Self { listener, state })
     }
 
     /// Answers for as long as the runtime lives.
     pub(super) async fn serve(self) {
-        let Self { listener, state, messages_max } = self;
+        let Self { listener, state } = self;
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
@@ -57,7 +56,7 @@ impl AgentCheck {
         while let Ok(place) = places.clone().acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let line = line(state.phase(), state.readiness(), state.room(messages_max));
+                    let line = line(state.phase(), state.readiness(), state.room());
                     tokio::spawn(answer(stream, line, place));
                 }
                 Err(error) => {
@@ -69,7 +68,7 @@ impl AgentCheck {
     }
 }
 
-/// What is said; `room`: the part of the store that is free, in per cent.
+/// What is said; `room`: the part of the node that is free, in per cent.
 fn line(phase: Phase, readiness: Result<(), String>, room: u64) -> String {
     match (phase, readiness) {
         (Phase::Ready, Ok(())) => format!("ready up {}%\n", room.clamp(1, 100)),

@@ -62,6 +62,10 @@ struct Shared {
     started: Instant,
     /// Milliseconds after `started` of the main loop's last sign of life.
     beat: AtomicU64,
+    /// How much the process takes of what it may, in per cent.
+    load: AtomicU64,
+    /// How many messages the store takes.
+    messages_max: OnceLock<u64>,
     gauges: [Gauge; 5],
 }
 
@@ -77,16 +81,18 @@ impl Default for NodeState {
             cluster: OnceLock::new(),
             started: Instant::now(),
             beat: AtomicU64::new(0),
+            load: AtomicU64::new(0),
+            messages_max: OnceLock::new(),
             gauges,
         }))
     }
 }
 
 impl NodeState {
-    /// The store is open: people may see how it is. Probes never depend on it.
-    pub fn watch_store(&self, store: StoreHandle) {
+    /// The store is open, and takes so many messages: people may see how it is. Probes never depend on it.
+    pub fn watch_store(&self, store: StoreHandle, messages_max: u64) {
         // A second one would be a second store in one process.
-        let _ = self.0.store.set(store);
+        let _ = (self.0.store.set(store), self.0.messages_max.set(messages_max));
     }
 
     /// The node is one of several: people may see whom it sees. Probes never depend on them.
@@ -169,11 +175,25 @@ impl NodeState {
         }
     }
 
-    /// How much of the store is free, in per cent, if it takes so many messages; nothing when it takes none.
-    pub(super) fn room(&self, messages_max: u64) -> u64 {
-        let Some(store) = self.0.store.get().filter(|store| store.is_writable()) else { return 0 };
+    /// Which part of the store is free; nothing when it takes no messages.
+    pub(super) fn store_room(&self) -> f64 {
+        let Some(store) = self.0.store.get().filter(|store| store.is_writable()) else { return 0.0 };
         let held: u64 = store.stats().iter().map(|partition| partition.stats.held).sum();
-        100 - 100 * held.min(messages_max) / messages_max.max(1)
+        let max = self.0.messages_max.get().copied().unwrap_or(u64::MAX).max(1);
+        1.0 - (held as f64 / max as f64).min(1.0)
+    }
+
+    /// How much the process takes of what it may, as it was seen last.
+    pub(super) fn set_process_load(&self, ratio: f64) {
+        self.0.load.store((ratio * 100.0) as u64, Ordering::Relaxed);
+    }
+
+    /// The room that a balancer is told of, in per cent: what the store has left now, and the process had a moment ago. In
+    /// tens, so that weights are not changed for nothing.
+    pub(super) fn room(&self) -> u64 {
+        let store = (self.store_room() * 100.0) as u64;
+        let process = 100_u64.saturating_sub(self.0.load.load(Ordering::Relaxed));
+        store.min(process).div_ceil(10) * 10
     }
 
     /// Every check, for people.

@@ -24,6 +24,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::agent_check::AgentCheck;
 use super::health::{NodeState, Probe};
+use super::load::{LOOK_EVERY, Load};
 use crate::api::auth::Peer;
 
 /// How often histograms are drained: what they took in the meantime lies in memory.
@@ -85,11 +86,12 @@ impl HttpServer {
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::channel();
         let serve = move || {
+            let load = Load::new(state.clone());
             let routes = routes(metrics.clone(), state).merge(more);
             if let Some(agent_check) = agent_check {
                 runtime.spawn(agent_check.serve());
             }
-            runtime.block_on(serve(listener, metrics, routes, stopped));
+            runtime.block_on(serve(listener, metrics, load, routes, stopped));
             // Whoever waits has given up if this cannot be sent.
             let _ = end.send(());
         };
@@ -112,7 +114,19 @@ impl HttpServer {
     }
 }
 
-async fn serve(listener: TcpListener, metrics: PrometheusHandle, routes: Router, stopped: oneshot::Receiver<()>) {
+async fn serve(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    mut load: Load,
+    routes: Router,
+    stopped: oneshot::Receiver<()>,
+) {
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        loop {
+            load.look(interval.tick().await.into_std());
+        }
+    });
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(UPKEEP_EVERY);
         loop {

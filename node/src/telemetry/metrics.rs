@@ -47,6 +47,11 @@ const DECLARED: &[(&str, Kind, &str)] = &[
     ),
     ("smsc_config_overrides", Kind::Gauge, "Routes, accounts and operators that were changed on top of the file."),
     ("smsc_api_requests_total", Kind::Counter, "Requests to the API, by endpoint and status."),
+    (
+        "smsc_load_ratio",
+        Kind::Gauge,
+        "How much of what the node can take it has: messages, connections or CPU, whichever is fullest.",
+    ),
     ("smsc_node_state", Kind::Gauge, "1 for the state that the node is in."),
     ("smsc_connections", Kind::Gauge, "Open connections of ESMEs, bound or not."),
     ("smsc_connections_accepted_total", Kind::Counter, "Connections of ESMEs that were accepted."),

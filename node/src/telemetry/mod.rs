@@ -7,11 +7,13 @@
 //! | [`metrics`] | declares the node's metrics; handles that count per batch |
 //! | [`health`] | the node's state, for probes and people |
 //! | [`http`] | serves metrics and health on a thread of its own |
+//! | `load` | what the process takes of its machine; from which balancers get weights |
 //! | [`agent_check`] | answers HAProxy's agent check on the same thread |
 
 pub mod agent_check;
 pub mod health;
 pub mod http;
 pub mod live_events;
+mod load;
 pub mod logging;
 pub mod metrics;

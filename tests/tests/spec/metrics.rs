@@ -41,7 +41,8 @@ fn every_metric_says_what_it_is_and_has_our_prefix() {
     let names = names.collect::<Vec<_>>();
     assert!(names.len() >= 10, "{page}");
     for name in names {
-        assert!(name.starts_with("smsc_"), "{name}");
+        // What every process says it says under the names that everybody knows.
+        assert!(name.starts_with("smsc_") || name.starts_with("process_"), "{name}");
         assert!(page.contains(&format!("# HELP {name} ")), "{name} is not explained");
     }
 }
@@ -101,7 +102,7 @@ fn who_is_unknown_makes_no_label_of_his_own() {
     }
     node.expect_metric("smsc_binds_total", &[("account", "_unknown"), ("status", "ESME_RINVSYSID")], 2.0);
     let page = node.get("/metrics").unwrap().1;
-    assert!(!page.contains("mallory") && !page.contains("eve"), "{page}");
+    assert!(!page.contains("\"mallory\"") && !page.contains("\"eve\""), "{page}");
 }
 
 #[test]
@@ -162,4 +163,17 @@ fn a_log_for_people_has_colours_on_a_terminal_only_and_one_for_machines_is_json(
     let log = json.terminate().1;
     let is_object = |line: &str| line.starts_with('{') && line.ends_with('}');
     assert!(!log.stdout.is_empty() && log.stdout.lines().all(is_object), "{log:?}");
+}
+
+#[test]
+fn the_process_says_what_it_takes_of_its_machine_and_the_node_how_full_it_is() {
+    let operator = Operator::start("op-a");
+    operator.closes();
+    let node = usual(&operator).section("store", "messages_max = 100").start();
+    let open = node.metric("process_open_fds", &[]);
+    assert!(open > 3.0 && open < node.metric("process_max_fds", &[]), "{open}");
+    assert!(node.metric("process_resident_memory_bytes", &[]) > 1e6 && node.metric("process_threads", &[]) > 1.0);
+    let esme = node.transmitter("demo");
+    (0..90).for_each(|_| _ = esme.submit_ok(&Message::to("46701234567")));
+    node.expect_metric_above("smsc_load_ratio", &[], 0.89);
 }
