@@ -4,7 +4,7 @@ import re
 
 # What Prometheus adds to every series that it scrapes.
 OF_THE_SCRAPE = {"namespace", "job", "instance", "le"}
-SELECTOR = re.compile(r"\b(smsc[_:][a-z0-9_:]+|up)\b(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"\b((?:smsc[_:]|process_)[a-z0-9_:]+|up)\b(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'([a-zA-Z_]+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
 GROUPING = re.compile(r"\b(?:by|without)\s*\(([^)]*)\)")
 

@@ -145,6 +145,26 @@ class TheBalancer(unittest.TestCase):
         self.assertEqual([esme.bind() for esme in later], [0] * 4)
         self.assertEqual(stage.sessions(), [1, 3, 3])
 
+    def test_a_node_goes_out_of_service_and_back_by_ctl_and_the_balancer_follows(self):
+        stage = Stage(self.stack, agents=True)
+        node = stage.nodes[0]
+
+        def tell(order):
+            command = [cast.smsc(), "ctl", "--node", f"http://{node.host}:8080", "nodes", order, "smsc-1"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+        tell("drain")
+        cast.until("the balancer has been told", lambda: stage.server("smsc-0")[0].startswith("DRAIN"))
+        esmes = [self.stack.enter_context(stage.esme()) for _ in range(4)]
+        self.assertEqual([esme.bind() for esme in esmes], [0] * 4)
+        self.assertEqual(stage.sessions(), [0, 2, 2])
+        tell("undrain")
+        cast.until("the balancer has been told", lambda: stage.server("smsc-0")[0] == "UP")
+        later = [self.stack.enter_context(stage.esme()) for _ in range(2)]
+        self.assertEqual([esme.bind() for esme in later], [0] * 2)
+        self.assertEqual(stage.sessions(), [2, 2, 2])
+
     def test_a_node_is_taken_out_by_hand_and_keeps_its_esmes(self):
         stage = Stage(self.stack)
         first = [self.stack.enter_context(stage.esme()) for _ in range(3)]
