@@ -15,6 +15,9 @@ use smsc_tests::operator::Operator;
 /// Peers have a second. A machine that builds meanwhile may need some more.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
+/// Nothing names a node that has left for a minute; and some more.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(90);
+
 fn with(operator: &Operator) -> Configuration {
     Configuration::new().account("demo").operator(operator).route("", operator.name())
 }
@@ -164,6 +167,29 @@ fn a_node_that_is_down_is_named_and_the_others_answer() {
     assert!(alarms[0]["reason"].as_str().unwrap().contains("smsc-2 does not answer"), "{alarms}");
     cluster.bring_back(2);
     eventually("it answers again", || cluster.node(0).api().get("nodes")["missing"] == json!([]));
+}
+
+#[test]
+fn a_node_that_left_and_that_nothing_names_any_more_is_not_missed_for_ever() {
+    // The second and the third are named by nobody's seeds.
+    let mut cluster = Cluster::start_with_one_seed(3, &waiting());
+    cluster.terminate(2);
+    let missing = |cluster: &Cluster, number: usize| cluster.node(number).api().get("nodes")["missing"].clone();
+    eventually("it is missed", || missing(&cluster, 0) == json!(["smsc-2"]));
+    cluster.terminate(0);
+    eventually("both are missed", || missing(&cluster, 1) == json!(["smsc-0", "smsc-2"]));
+    let forgotten = Instant::now() + FORGOTTEN_WITHIN;
+    while missing(&cluster, 1) != json!(["smsc-0"]) {
+        assert!(Instant::now() < forgotten, "{}", missing(&cluster, 1));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let node = cluster.node(1);
+    node.expect_metric("smsc_cluster_peers_forgotten_total", &[], 1.0);
+    node.expect_metric("smsc_cluster_members", &[("state", "gone")], 1.0);
+    cluster.bring_back(0);
+    cluster.bring_back(2);
+    cluster.expect_all_alive();
+    assert_eq!(missing(&cluster, 1), json!([]), "who comes back is there");
 }
 
 #[test]
