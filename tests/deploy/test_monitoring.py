@@ -25,6 +25,7 @@ CLOSED = {"side", "direction", "command", "state", "result", "scope", "op", "bin
 ELSEWHERE = {
     "smsc_cluster_members": {"state"},
     "smsc_cluster_peer_up": {"peer"},
+    "smsc_cluster_peers_forgotten_total": set(),
     "smsc_cluster_rpc_errors_total": {"peer", "method", "code"},
     "smsc_store_adoptions_total": set(),
     "smsc_store_partitions_failed": set(),

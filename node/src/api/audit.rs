@@ -2,23 +2,26 @@
 //! kept in memory, to be asked for.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::extract::State;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::auth::Caller;
-use super::error::json_body;
-use super::system_time;
+use super::error::{ApiError, json_body};
+use super::{Shared, system_time};
 use crate::telemetry::logging::AUDIT;
 
 /// Entries that are kept; the log has all.
-const KEPT_MAX: usize = 500;
+pub(super) const KEPT_MAX: usize = 500;
 
 /// GET audit: newest first.
-pub(super) async fn list() -> impl IntoResponse {
-    let entries: Vec<Value> = kept().iter().rev().cloned().collect();
-    json_body(&json!({ "entries": entries, "kept_max": KEPT_MAX }))
+pub(super) async fn list(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
+    let name = &api.node()?.services.config.node.name;
+    let mut entries: Vec<Value> = kept().iter().rev().cloned().collect();
+    entries.iter_mut().for_each(|entry| entry["node"] = name.as_str().into());
+    Ok(json_body(&json!({ "entries": entries, "kept_max": KEPT_MAX })))
 }
 
 /// Of this process, as the log is.

@@ -25,11 +25,13 @@ const BACKLOG_MAX: u64 = 50_000;
 pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
     let (backlog, oldest) = backlog(node);
+    let name = &node.services.config.node.name;
     let Some(cdr) = &node.cdr else {
-        return Ok(json_body(&json!({ "on": false, "backlog_records": backlog })));
+        return Ok(json_body(&json!({ "nodes": [{ "node": name, "on": false, "backlog_records": backlog }] })));
     };
     let view = cdr.status.view();
-    Ok(json_body(&json!({
+    let status = json!({
+        "node": name,
         "on": true,
         "folder": cdr.options.folder.display().to_string(),
         "format": extension(cdr.options.format),
@@ -44,7 +46,8 @@ pub(super) async fn status(State(api): State<Arc<Shared>>) -> Result<impl IntoRe
         "files_closed": view.files,
         "last_closed": view.last_closed.as_ref().map(closed_file),
         "failure": view.failure.map(|(since, reason)| json!({ "since": time(since), "reason": reason })),
-    })))
+    });
+    Ok(json_body(&json!({ "nodes": [status] })))
 }
 
 /// POST cdr/rotate
@@ -65,7 +68,8 @@ pub(super) async fn rotate(
     let file = closed.as_ref().map(closed_file).unwrap_or_default();
     audit::record(&caller, "cdr.rotate", "cdr", &Value::Null, &file);
     let note = if closed.is_some() { "closed" } else { "no record was written since the last file was closed" };
-    Ok(json_body(&json!({ "closed": file, "note": note })))
+    let name = &node.services.config.node.name;
+    Ok(json_body(&json!({ "nodes": [{ "node": name, "closed": file, "note": note }] })))
 }
 
 /// What of it needs somebody: severity, reason, and what to do.

@@ -1,4 +1,6 @@
-//! The answers of many nodes as one. Pure.
+//! The answers of many nodes as one. Pure. [`past`] has those of what was.
+
+pub(super) mod past;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -135,11 +137,6 @@ pub(super) fn status(mut answers: Vec<Value>, asking: &Asking) -> Value {
             alarms.push(alarm);
         }
     }
-    let rank = |alarm: &Value| match alarm["severity"].as_str() {
-        Some("critical") => 0,
-        Some("warning") => 1,
-        _ => 2,
-    };
     alarms.sort_by_key(rank);
     let nodes: Vec<Value> = answers.iter().map(|answer| answer["node"].clone()).collect();
     let mut all = answers.into_iter();
@@ -162,6 +159,20 @@ pub(super) fn status(mut answers: Vec<Value>, asking: &Asking) -> Value {
     status["alarms"] = alarms.into();
     status["nodes"] = nodes.into();
     status
+}
+
+/// Call detail records of each node, in one list.
+pub(super) fn cdr(mut answers: Vec<Value>, _: &Asking) -> Value {
+    json!({ "nodes": lists(&mut answers, "nodes") })
+}
+
+/// How bad an alarm is: the worst is the least.
+fn rank(alarm: &Value) -> u8 {
+    match alarm["severity"].as_str() {
+        Some("critical") => 0,
+        Some("warning") => 1,
+        _ => 2,
+    }
 }
 
 fn first(answers: Vec<Value>) -> Value {

@@ -101,7 +101,7 @@ pub(super) async fn history(
         points.iter().map(|point| tenths(of(&point.added) as f64 / point.seconds)).collect()
     };
     Ok(json_body(&json!({
-        "node": node.services.config.node.name,
+        "nodes": [node.services.config.node.name],
         "at": points.iter().map(|point| point.at).collect::<Vec<_>>(),
         "accepted": rate(|added| added.accepted),
         "refused": rate(|added| added.refused),
@@ -111,7 +111,7 @@ pub(super) async fn history(
     })))
 }
 
-/// GET alarms: those of now and of before, newest first.
+/// GET alarms: those of now and of before.
 pub(super) async fn alarms(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
     let node = api.node()?;
     let at = |millis| time(Timestamp::from_millis(millis));

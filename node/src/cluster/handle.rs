@@ -13,6 +13,7 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::dial::Target;
+use super::discovery::Named;
 use super::fact::{Fact, Key, Phase, Standing};
 use super::handshake::{Identity, Refused, Stranger};
 use super::membership::Membership;
@@ -247,9 +248,29 @@ impl ClusterHandle {
         self.state().membership.peers.of(incarnation).map_or(0, |known| known.version)
     }
 
-    /// Suspects, and gives up, who was silent for too long.
+    /// What names nodes now.
+    pub(super) fn named(&self, named: &Named) {
+        let now = Instant::now();
+        self.state().membership.peers.named(|stranger| named.names(&stranger.address), now);
+    }
+
+    /// Suspects, gives up, and at last forgets, who was silent for too long.
     pub(super) fn handle_timeout(&self) {
-        let (turns, votes_changed) = self.state().membership.handle_timeout(Instant::now());
+        let now = Instant::now();
+        let mut state = self.state();
+        let (turns, votes_changed) = state.membership.handle_timeout(now);
+        let forgotten = state.membership.forget(now);
+        drop(state);
+        for Stranger { name, number, address, .. } in &forgotten {
+            metrics::forgotten(*number);
+            tracing::info!(
+                event = "cluster.forgotten",
+                peer = name,
+                number,
+                address,
+                "it is gone, and nothing names it any more: it is not missed"
+            );
+        }
         if votes_changed {
             self.0.published.send_modify(|_| {});
         }
@@ -270,7 +291,7 @@ impl ClusterHandle {
                 }
             }
         }
-        if !turns.is_empty() {
+        if !turns.is_empty() || !forgotten.is_empty() {
             self.refresh();
         }
     }

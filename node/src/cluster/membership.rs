@@ -141,6 +141,12 @@ impl Membership {
         (turns, self.ballot.revise(own, &self.peers, holds, now))
     }
 
+    /// Forgets peers that are gone for good, and returns them. They no longer raise the number of votes that an exclusive
+    /// link takes: `nodes_expected` must be true, as it must be for limits.
+    pub fn forget(&mut self, now: Instant) -> Vec<Stranger> {
+        self.peers.forget(now)
+    }
+
     /// From now on these operators are exclusive.
     pub fn set_exclusive(&mut self, operators: impl IntoIterator<Item = Name>) {
         self.ballot.set_operators(operators);

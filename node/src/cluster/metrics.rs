@@ -8,6 +8,7 @@ use super::view::{ClusterView, PeerState};
 
 const MEMBERS: &str = "smsc_cluster_members";
 const PEER_UP: &str = "smsc_cluster_peer_up";
+const FORGOTTEN: &str = "smsc_cluster_peers_forgotten_total";
 const RPC_DURATION: &str = "smsc_cluster_rpc_duration_seconds";
 const RPC_ERRORS: &str = "smsc_cluster_rpc_errors_total";
 
@@ -15,6 +16,7 @@ const RPC_ERRORS: &str = "smsc_cluster_rpc_errors_total";
 pub(super) fn describe() {
     describe_gauge!(MEMBERS, "Nodes of the cluster that this one knows, itself included, by state.");
     describe_gauge!(PEER_UP, "1 while the peer is heard from.");
+    describe_counter!(FORGOTTEN, "Nodes that were gone, and that nothing named any more.");
     describe_histogram!(RPC_DURATION, metrics::Unit::Seconds, "How long peers take to answer.");
     describe_counter!(RPC_ERRORS, "Calls to peers that failed.");
     record(&ClusterView::default());
@@ -31,6 +33,13 @@ pub(super) fn record(view: &ClusterView) {
         let up = if peer.state == PeerState::Alive { 1.0 } else { 0.0 };
         gauge!(PEER_UP, "peer" => peer.number.to_string()).set(up);
     }
+}
+
+/// A peer is gone for good.
+pub(super) fn forgotten(number: u16) {
+    counter!(FORGOTTEN).increment(1);
+    // A series cannot be taken back: this is neither up nor down, and no alert waits for it.
+    gauge!(PEER_UP, "peer" => number.to_string()).set(f64::NAN);
 }
 
 /// A call was answered.

@@ -6,7 +6,8 @@
 //!     ^  <──────────────────────     │                                                        │
 //!     └──────────── heard ───────────┴────────────────────────────── heard ───────────────────┘
 //! ```
-//! A node that was started again is another incarnation, and replaces all that was known of the one before.
+//! A node that was started again is another incarnation, and replaces all that was known of the one before. One that is
+//! gone, and that nothing names any more, is gone for good: it is forgotten, and would be met anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,11 @@ pub const BEAT_EVERY: Duration = Duration::from_millis(500);
 pub const SUSPECTED_AFTER: Duration = BEAT_EVERY.saturating_mul(3);
 /// So silent a node counts no more: what it did is done by others.
 pub const GONE_AFTER: Duration = SUSPECTED_AFTER.saturating_mul(2);
+
+/// A peer that said that it leaves is forgotten when nothing has named it for so long: it may only be starting again.
+pub const LEFT_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// One that fell silent: it may be behind a network that is to be mended.
+pub const SILENT_FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// What a peer may say of itself at most; more is no cluster of ours.
 const FACTS_MAX: usize = 200_000;
@@ -48,6 +54,8 @@ pub struct Known {
     pub echo: Option<(u64, BTreeSet<Name>)>,
     /// The stream from it has ended.
     broken: bool,
+    /// When something last named it: a seed, or a peer that is connected to it.
+    named_at: Instant,
 }
 
 /// One update, read.
@@ -125,6 +133,7 @@ impl Peers {
             facts: Arc::default(),
             echo: None,
             broken: false,
+            named_at: now,
         };
         self.by_number.insert(number, known);
         Ok(true)
@@ -191,6 +200,26 @@ impl Peers {
             }
         }
         turns
+    }
+
+    /// Something names these peers now.
+    pub fn named(&mut self, is_named: impl Fn(&Stranger) -> bool, now: Instant) {
+        for known in self.by_number.values_mut().filter(|known| is_named(&known.stranger)) {
+            known.named_at = now;
+        }
+    }
+
+    /// Forgets who is gone for good, and returns them.
+    pub fn forget(&mut self, now: Instant) -> Vec<Stranger> {
+        let for_good = |known: &Known| {
+            let after = match known.facts.standing.phase {
+                Phase::Left => LEFT_FORGOTTEN_AFTER,
+                Phase::Starting | Phase::Ready | Phase::Draining => SILENT_FORGOTTEN_AFTER,
+            };
+            let last = known.heard_at.max(known.named_at);
+            known.state == PeerState::Gone && now.saturating_duration_since(last) >= after
+        };
+        self.by_number.extract_if(.., |_, known| for_good(known)).map(|(_, known)| known.stranger).collect()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.

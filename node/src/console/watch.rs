@@ -16,7 +16,7 @@ const MARK_EVERY: Duration = Duration::from_secs(5);
 /// Marks of a link or an account: 5 minutes.
 const MARKS_MAX: usize = 60;
 /// Alarms that are remembered, open or over.
-const ALARMS_MAX: usize = 200;
+pub const ALARMS_MAX: usize = 200;
 
 /// What somebody must know of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

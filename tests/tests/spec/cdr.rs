@@ -151,7 +151,7 @@ fn people_see_how_far_it_is_and_close_a_file_when_they_want() {
     assert!(nothing.code == Some(0) && nothing.stdout.contains("nothing to close"), "{nothing:?}");
     exchange(&node, 2);
     CdrBook::expect_records(&folder(node.place()), 2);
-    let status = node.api().get("cdr");
+    let status = node.api().get("cdr")["nodes"][0].clone();
     assert_eq!((&status["on"], &status["file"]["records"], &status["next_seq"]), (&true.into(), &2.into(), &3.into()));
     let rotated = ctl(&node, &["cdr", "rotate"]);
     assert!(rotated.stdout.contains("-1.ndjson with 2 records"), "{rotated:?}");
@@ -169,7 +169,7 @@ fn without_the_section_there_are_none() {
     let operator = delivering();
     let node = usual(&operator).start();
     exchange(&node, 1);
-    assert_eq!(node.api().get("cdr")["on"], false);
+    assert_eq!(node.api().get("cdr")["nodes"][0]["on"], false);
     assert_eq!(node.api().ask("POST", "cdr/rotate", None).refusal().0, 409);
     assert!(!folder(node.place()).exists());
     node.expect_metric("smsc_cdr_backlog_records", &[], 0.0);

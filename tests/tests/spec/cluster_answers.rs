@@ -15,6 +15,9 @@ use smsc_tests::operator::Operator;
 /// Peers have a second. A machine that builds meanwhile may need some more.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
+/// Nothing names a node that has left for a minute; and some more.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(90);
+
 fn with(operator: &Operator) -> Configuration {
     Configuration::new().account("demo").operator(operator).route("", operator.name())
 }
@@ -139,9 +142,20 @@ fn a_node_that_is_down_is_named_and_the_others_answer() {
     let other = cluster.node(1).transmitter("demo").submit_ok(&message());
     cluster.kill(2);
     let api = cluster.node(0).api();
-    for path in
-        ["status", "nodes", "sessions", "links", "accounts", "operators", "queues", "messages?number=46701234567"]
-    {
+    for path in [
+        "status",
+        "nodes",
+        "sessions",
+        "links",
+        "accounts",
+        "operators",
+        "queues",
+        "messages?number=46701234567",
+        "alarms",
+        "audit",
+        "history",
+        "cdr",
+    ] {
         let answer = api.get(path);
         assert_eq!(answer["missing"], json!(["smsc-2"]), "{path}: {answer}");
         assert!(answer["missing_why"]["smsc-2"].is_string(), "{path}: {answer}");
@@ -156,6 +170,29 @@ fn a_node_that_is_down_is_named_and_the_others_answer() {
 }
 
 #[test]
+fn a_node_that_left_and_that_nothing_names_any_more_is_not_missed_for_ever() {
+    // The second and the third are named by nobody's seeds.
+    let mut cluster = Cluster::start_with_one_seed(3, &waiting());
+    cluster.terminate(2);
+    let missing = |cluster: &Cluster, number: usize| cluster.node(number).api().get("nodes")["missing"].clone();
+    eventually("it is missed", || missing(&cluster, 0) == json!(["smsc-2"]));
+    cluster.terminate(0);
+    eventually("both are missed", || missing(&cluster, 1) == json!(["smsc-0", "smsc-2"]));
+    let forgotten = Instant::now() + FORGOTTEN_WITHIN;
+    while missing(&cluster, 1) != json!(["smsc-0"]) {
+        assert!(Instant::now() < forgotten, "{}", missing(&cluster, 1));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let node = cluster.node(1);
+    node.expect_metric("smsc_cluster_peers_forgotten_total", &[], 1.0);
+    node.expect_metric("smsc_cluster_members", &[("state", "gone")], 1.0);
+    cluster.bring_back(0);
+    cluster.bring_back(2);
+    cluster.expect_all_alive();
+    assert_eq!(missing(&cluster, 1), json!([]), "who comes back is there");
+}
+
+#[test]
 fn a_node_that_stands_still_holds_up_nobody() {
     let cluster = Cluster::start(3, &waiting());
     cluster.freeze(2);
@@ -166,6 +203,79 @@ fn a_node_that_stands_still_holds_up_nobody() {
     assert_eq!(status["missing_why"]["smsc-2"], "no answer within 1 s");
     cluster.thaw(2);
     eventually("it answers again", || cluster.node(0).api().get("nodes")["missing"] == json!([]));
+}
+
+#[test]
+fn alarms_and_changes_of_all_nodes_stand_in_one_list_with_their_nodes() {
+    let unreachable = Configuration::new().account("demo").operator_at("op-a", "127.0.0.1:1", "links = 2");
+    let cluster = Cluster::start(2, &unreachable.route("", "op-a"));
+    eventually("both nodes miss their links", || {
+        let alarms = cluster.node(0).api().get("alarms");
+        let mut nodes = names(&alarms["alarms"], "node");
+        nodes.dedup();
+        nodes.sort_unstable();
+        nodes == ["smsc-0", "smsc-1"]
+    });
+    let ids = cluster.nodes().map(|(_, node)| node.transmitter("demo").submit_ok(&message())).collect::<Vec<_>>();
+    for id in &ids {
+        cluster.node(0).api().post(&format!("messages/{id}/cancel"));
+    }
+    for (_, node) in cluster.nodes() {
+        let audit = node.api().get("audit");
+        let did = audit["entries"].as_array().unwrap().iter();
+        let did: Vec<_> = did.map(|entry| (entry["node"].clone(), entry["what"].clone())).collect();
+        let newest_first = [("smsc-1", &ids[1]), ("smsc-0", &ids[0])];
+        assert_eq!(did, newest_first.map(|(node, id)| (json!(node), json!(format!("message {id}")))));
+        assert_eq!(names(&node.api().get("audit?node=smsc-1")["entries"], "node"), ["smsc-1"]);
+    }
+}
+
+#[test]
+fn the_last_minutes_are_those_of_all_nodes_together() {
+    let cluster = Cluster::start(2, &waiting());
+    let history = || cluster.node(1).api().get("history");
+    let accepted = || history()["accepted"].as_array().unwrap().iter().filter_map(Value::as_f64).sum::<f64>();
+    eventually("both have looked", || {
+        cluster.nodes().all(|(number, _)| {
+            let at = cluster.node(0).api().get(&format!("history?node=smsc-{number}"))["at"].clone();
+            at.as_array().is_some_and(|at| !at.is_empty())
+        })
+    });
+    cluster.nodes().for_each(|(_, node)| _ = node.transmitter("demo").submit_ok(&message()));
+    // One second of a node may lie in two of the clock.
+    eventually("two were accepted", || (1.9..=2.1).contains(&accepted()));
+    let history = history();
+    assert_eq!(history["nodes"], json!(["smsc-1", "smsc-0"]), "{history}");
+    assert_eq!(history["waiting"].as_array().unwrap().last(), Some(&json!(2)), "{history}");
+    let last = history["at"].as_array().unwrap().last().unwrap().as_u64();
+    eventually("the next seconds are told", || {
+        let newer = cluster.node(1).api().get(&format!("history?since={}", last.unwrap()))["at"].clone();
+        newer.as_array().unwrap().first().and_then(Value::as_u64) == last.map(|last| last + 1_000)
+    });
+    assert_eq!(cluster.node(0).api().get("history?node=smsc-1")["nodes"], json!(["smsc-1"]));
+}
+
+#[test]
+fn call_detail_records_are_told_of_each_node_and_their_files_closed_on_all() {
+    let operator = Operator::start("op-a");
+    operator.reports(MessageState::Delivered);
+    let cluster = Cluster::start(2, &with(&operator).section("cdr", "folder = \"cdr\""));
+    for (_, node) in cluster.nodes() {
+        let esme = node.transceiver("demo");
+        let id = esme.submit_ok(&message());
+        esme.expect_receipt_of(&id);
+    }
+    let all_have_one = |part: &str| {
+        let cdr = cluster.node(1).api().get("cdr");
+        let records = cdr["nodes"].as_array().unwrap().iter().map(|node| node[part]["records"].clone());
+        records.collect::<Vec<_>>() == [1, 1]
+    };
+    eventually("each has written its record", || all_have_one("file"));
+    let said = ctl(cluster.node(0), &["cdr", "rotate"]).stdout;
+    assert!(said.matches("with 1 record").count() == 2 && said.contains("smsc-1:"), "{said}");
+    assert!(all_have_one("last_closed"));
+    assert_eq!(names(&cluster.node(1).api().get("cdr?node=smsc-0")["nodes"], "node"), ["smsc-0"]);
+    assert_eq!(names(&cluster.node(1).api().post("cdr/rotate?node=smsc-0")["nodes"], "node"), ["smsc-0"]);
 }
 
 #[test]

@@ -103,14 +103,52 @@ fn a_silent_peers_number_is_free_for_its_next_incarnation() {
     assert_eq!(peers.meet(stranger(1), start + SUSPECTED_AFTER), Ok(true));
 }
 
-#[test]
-fn who_says_that_it_leaves_is_gone_at_once() {
-    let (mut peers, now) = (Peers::default(), Instant::now());
-    let peer = stranger(1);
+/// The only peer, which has just said that it leaves.
+fn left(now: Instant) -> Peers {
+    let (mut peers, peer) = (Peers::default(), stranger(1));
     peers.meet(peer.clone(), now).expect("welcome");
     let standing = super::super::fact::Standing { phase: Phase::Left, ..Default::default() };
     let facts = vec![(Key::Standing, Some(Fact::Standing(standing)))];
     let left = Heard { facts, ..heard(&peer, true, 0, 1, 0) };
     assert_eq!(peers.hear(left, now), Ok(true));
-    assert_eq!(state(&peers, 1), PeerState::Gone);
+    peers
+}
+
+#[test]
+fn who_says_that_it_leaves_is_gone_at_once() {
+    assert_eq!(state(&left(Instant::now()), 1), PeerState::Gone);
+}
+
+#[test]
+fn who_has_left_is_forgotten_when_nothing_has_named_it_for_a_minute() {
+    let start = Instant::now();
+    let mut peers = left(start);
+    let a_minute_later = start + LEFT_FORGOTTEN_AFTER;
+    peers.named(|_| true, a_minute_later);
+    assert!(peers.forget(a_minute_later).is_empty(), "the configuration names it: it is to come back");
+    peers.named(|stranger| stranger.number == 2, a_minute_later + LEFT_FORGOTTEN_AFTER);
+    let forgotten = peers.forget(a_minute_later + LEFT_FORGOTTEN_AFTER);
+    assert_eq!((forgotten.len(), peers.all().count()), (1, 0));
+}
+
+#[test]
+fn who_fell_silent_is_remembered_for_longer_and_who_is_alive_for_ever() {
+    let (mut peers, start) = (Peers::default(), Instant::now());
+    let alive = stranger(1);
+    peers.meet(alive.clone(), start).expect("welcome");
+    peers.meet(stranger(2), start).expect("welcome");
+    let later = start + SILENT_FORGOTTEN_AFTER;
+    peers.hear(heard(&alive, true, 0, 3, 16), later).expect("it is known");
+    peers.handle_timeout(later);
+    assert!(peers.forget(later - Duration::from_millis(1)).is_empty());
+    assert_eq!(peers.forget(later).iter().map(|stranger| stranger.number).collect::<Vec<_>>(), [2]);
+    assert_eq!(state(&peers, 1), PeerState::Alive, "nothing names it, and it is there");
+}
+
+#[test]
+fn who_was_forgotten_is_met_anew() {
+    let start = Instant::now();
+    let mut peers = left(start);
+    assert_eq!(peers.forget(start + LEFT_FORGOTTEN_AFTER).len(), 1);
+    assert_eq!(peers.meet(stranger(1), start + LEFT_FORGOTTEN_AFTER), Ok(true));
 }

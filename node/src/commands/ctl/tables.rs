@@ -457,19 +457,23 @@ fn trace(answer: &Value) -> String {
 }
 
 fn cdr(answer: &Value) -> String {
-    let backlog = number(&answer["backlog_records"]);
-    if answer["on"] != true {
+    each_node(answer, cdr_of)
+}
+
+fn cdr_of(node: &Value) -> String {
+    let backlog = number(&node["backlog_records"]);
+    if node["on"] != true {
         return format!("off: [cdr] is not configured\n{backlog} that were owed when it was on wait\n");
     }
     let mut text = String::new();
-    if !answer["failure"].is_null() {
-        let failure = &answer["failure"];
+    if !node["failure"].is_null() {
+        let failure = &node["failure"];
         text.push_str(&format!("NOT WRITTEN since {}: {}\n", short(&failure["since"]), text_of(&failure["reason"])));
     }
-    let age = answer["oldest_record_age_seconds"].as_f64().unwrap_or_default();
+    let age = node["oldest_record_age_seconds"].as_f64().unwrap_or_default();
     text.push_str(&format!("{backlog} wait to be written, the oldest for {age:.1} s\n"));
-    text.push_str(&format!("{} written since the start\n", number(&answer["records_written"])));
-    let rows = [("writing", &answer["file"]), ("closed", &answer["last_closed"])].map(|(what, file)| {
+    text.push_str(&format!("{} written since the start\n", number(&node["records_written"])));
+    let rows = [("writing", &node["file"]), ("closed", &node["last_closed"])].map(|(what, file)| {
         let since = if file["opened"].is_null() { &file["closed"] } else { &file["opened"] };
         vec![what.to_owned(), text_of(&file["name"]), number(&file["records"]), short(since)]
     });
@@ -477,13 +481,22 @@ fn cdr(answer: &Value) -> String {
 }
 
 fn cdr_rotated(answer: &Value) -> String {
-    match text_of(&answer["closed"]["name"]) {
-        name if name.is_empty() => format!("nothing to close: {}\n", text_of(&answer["note"])),
-        name => format!(
-            "closed {name} with {}\n",
-            counted(answer["closed"]["records"].as_u64().unwrap_or_default(), "record")
-        ),
-    }
+    each_node(answer, |node| match text_of(&node["closed"]["name"]) {
+        name if name.is_empty() => format!("nothing to close: {}\n", text_of(&node["note"])),
+        name => {
+            format!(
+                "closed {name} with {}\n",
+                counted(node["closed"]["records"].as_u64().unwrap_or_default(), "record")
+            )
+        }
+    })
+}
+
+/// What each node says, under its name if there are several.
+fn each_node(answer: &Value, said: impl Fn(&Value) -> String) -> String {
+    let several = list(&answer["nodes"]).count() > 1;
+    let of = |node: &Value| if several { format!("{}:\n{}", text_of(&node["node"]), said(node)) } else { said(node) };
+    list(&answer["nodes"]).map(of).collect()
 }
 
 fn config(answer: &Value) -> String {

@@ -99,7 +99,7 @@ pub(in crate::console) async fn alarms(asker: &Asker) -> Result<Markup, Refused>
     Ok(part(
         "alarms",
         "Alarms",
-        html! { "since the node was started" },
+        html! { "of all nodes, since each was started" },
         html! {
             (silent(&answer))
             @if alarms.is_empty() { p .none { "There was none." } } @else {
@@ -109,7 +109,7 @@ pub(in crate::console) async fn alarms(asker: &Asker) -> Result<Markup, Refused>
                         @let open = alarm["ended"].is_null();
                         @let mood = if open { severity(text(alarm, "severity")) } else { Mood::Calm };
                         tr .(mood.class()) {
-                            th scope="row" .words { (state(mood, text(alarm, "severity"))) " " (text(alarm, "reason")) }
+                            th scope="row" .words { (state(mood, text(alarm, "severity"))) " " (text(alarm, "reason")) " " span .of { (text(alarm, "node")) } }
                             td data-label="Began" { (at(&alarm["began"], now)) }
                             td data-label="Lasted" { (lasted(alarm, now)) @if open { ", still there" } }
                         }
@@ -133,7 +133,7 @@ pub(in crate::console) async fn audit(asker: &Asker) -> Result<Markup, Refused> 
     Ok(part(
         "audit",
         "Audit",
-        html! { "since the node was started; the log has all" },
+        html! { "of all nodes, since each was started; their logs have all" },
         html! {
             (silent(&answer))
             @if entries.is_empty() { p .none { "Nobody has changed anything." } } @else {
@@ -142,7 +142,7 @@ pub(in crate::console) async fn audit(asker: &Asker) -> Result<Markup, Refused> 
                     tbody { @for entry in entries.iter().take(ROWS_MAX) {
                         tr {
                             th scope="row" { (at(&entry["at"], now)) }
-                            td data-label="Who" { (text(entry, "by")) " " span .of { (text(entry, "role")) " · " (text(entry, "from")) } }
+                            td data-label="Who" { (text(entry, "by")) " " span .of { (text(entry, "role")) " · " (text(entry, "from")) " · " (text(entry, "node")) } }
                             td data-label="Did" { code { (text(entry, "action")) } }
                             td data-label="To" { (text(entry, "what")) }
                             td data-label="After" .words { @if !entry["after"].is_null() { code { (entry["after"]) } } }
