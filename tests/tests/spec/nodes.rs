@@ -279,7 +279,7 @@ fn a_node_of_the_release_before_writes_no_cdrs_until_the_upgrade_is_finished() {
     assert!(finished.code == Some(0) && finished.stdout.contains("finished"), "{finished:?}");
     let node = node.restart();
     assert_eq!(
-        (&node.api().get("upgrade")["nodes"][0]["finished"], node.api().get("cdr")["on"] == true),
+        (&node.api().get("upgrade")["nodes"][0]["finished"], node.api().get("cdr")["nodes"][0]["on"] == true),
         (&json!(true), true)
     );
 }
