@@ -187,6 +187,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     match leaving {
         false => tracing::info!(event = "node.ready", "listening"),
         true => {
+            state.draining("decommissioning");
             tracing::warn!(event = "node.leaving", "it is being decommissioned: `smsc ctl nodes undrain` has it stay");
             drainer.do_send(TakeOut { hurry: true });
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use smsc_proto::address::Address;
+use smsc_proto::session::Direction;
 use smsc_proto::smpp::codec::Header;
 use smsc_proto::smpp::pdu::{Destination, OwnedAddress, Pdu, SmFields};
 use smsc_router::number::normalise;
@@ -11,25 +12,6 @@ use super::subject::Subject;
 
 /// Requests whose responses are still to come; beyond it the oldest belong to a peer that never answers.
 const REQUESTS_MAX: usize = 10_000;
-
-/// Which way a PDU goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the peer.
-    In,
-    /// To the peer.
-    Out,
-}
-
-impl Direction {
-    /// Its name in a line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::In => "in",
-            Self::Out => "out",
-        }
-    }
-}
 
 /// What of one connection belongs to a trace.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ pub mod subject;
 pub mod tap;
 pub mod trace;
 
-pub use filter::Direction;
 pub use registry::{TraceError, Traces};
 pub use subject::Subject;
 pub use tap::{Tap, Who};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use serde_json::{Map, Value};
+use smsc_proto::session::Direction;
 use smsc_proto::smpp::codec::{Frame, next_frame};
 use smsc_proto::smpp::pdu::Pdu;
 
-use super::filter::{Direction, Filter};
+use super::filter::Filter;
 use super::line;
 use super::trace::Trace;
 

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
+use smsc_proto::session::Direction;
 
-use super::filter::Direction;
 use super::tap::Who;
 
 /// Octets of one file.
