@@ -70,6 +70,7 @@ node = {{ name = "smsc-0", data_dir = "{self.folder}/data" }}
 http = {{ address = "127.0.0.1:{self.http}"{file} }}
 store = {{ disk_free_min = "1MiB" }}
 drain = {{ lb_delay = "0s", deadline = "5s" }}
+cdr = {{ folder = "{self.folder}/cdr" }}
 listener = [{{ address = "127.0.0.1:{self.smpp}" }}]
 route = [
   {{ prefix = "", operators = [{{ name = "north" }}] }},

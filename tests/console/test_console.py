@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import unittest
 
 import cast
@@ -315,6 +316,16 @@ class Roles(unittest.TestCase):
                 self.enter(page, role)
                 page.locator("#nodes tbody tr").first.wait_for()
                 self.assertEqual(page.get_by_role("button", name="Drain", exact=True).count(), drains)
+
+    def test_call_detail_records_are_shown_and_their_files_closed(self):
+        self.centre.send("46700900004")
+        with browser.page(self.centre.url) as page:
+            self.enter(page, "operator")
+            row = page.locator("#cdr tbody tr")
+            row.get_by_text("written", exact=True).wait_for()
+            page.get_by_role("button", name="Close the files").click()
+            page.locator("#ask-yes").click()
+            row.get_by_text(re.compile(r"cdr-smsc-0-.*-1\.ndjson,")).wait_for()
 
     def test_a_node_goes_out_of_service_and_back(self):
         with browser.page(self.centre.url) as page:

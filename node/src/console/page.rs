@@ -108,6 +108,8 @@ pub enum Part {
     Queues,
     /// Where messages go, and why.
     Routes,
+    /// Whether call detail records are written.
+    Cdr,
     /// What was changed on top of the file.
     Changes,
     /// What was wrong, and when.
@@ -118,7 +120,7 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order of the page.
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Found, "found"),
         (Self::Status, "status"),
         (Self::Links, "links"),
@@ -126,6 +128,7 @@ impl Part {
         (Self::Accounts, "accounts"),
         (Self::Queues, "queues"),
         (Self::Routes, "routes"),
+        (Self::Cdr, "cdr"),
         (Self::Changes, "changes"),
         (Self::Alarms, "alarms"),
         (Self::Audit, "audit"),
@@ -157,6 +160,7 @@ async fn part_html(asker: &Asker, part: Part, view: &View, visitor: &Visitor) ->
         Part::Accounts => sections::accounts(asker, view, visitor).await,
         Part::Queues => sections::queues(asker).await,
         Part::Routes => sections::routes(asker, view, visitor).await,
+        Part::Cdr => sections::cdr(asker, visitor).await,
         Part::Changes => sections::changes(asker, visitor).await,
         Part::Alarms => sections::alarms(asker).await,
         Part::Audit => sections::audit(asker).await,

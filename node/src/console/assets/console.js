@@ -8,7 +8,7 @@ import { Refused, hasToken, json, listen, setToken, text } from "./net.js";
 const QUICK = ["status", "links", "nodes"];
 /** There may be thousands of sessions: every other turn will do. */
 const OTHER = ["accounts"];
-const SLOW = ["queues", "routes", "changes", "alarms", "audit"];
+const SLOW = ["queues", "routes", "cdr", "changes", "alarms", "audit"];
 const QUICK_EVERY = 2_000;
 const SLOW_EVERY = 10_000;
 /** A tab that nobody sees asks less often. */

@@ -1,6 +1,7 @@
 //! The parts of the page, each made of what the API answers.
 
 mod affected;
+mod billing;
 mod broken;
 mod routes;
 mod standing;
@@ -8,6 +9,7 @@ mod upkeep;
 mod waiting;
 
 pub(super) use affected::accounts;
+pub(super) use billing::cdr;
 pub(super) use broken::{links, nodes};
 pub(super) use routes::routes;
 pub(super) use standing::status;
