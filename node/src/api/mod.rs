@@ -7,6 +7,7 @@
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `gather`, `merge` | one answer of all nodes |
+//! | `page` | where a page of messages ends and the next one begins |
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `changes` | routes, accounts and operators changed on top of the file |
 //! | `explain` | which way a message would take, and why |
@@ -33,6 +34,7 @@ mod life;
 mod links;
 mod merge;
 mod messages;
+mod page;
 mod queues;
 mod routes;
 mod sessions;
