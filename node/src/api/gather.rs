@@ -52,10 +52,15 @@ pub(super) struct Asking {
 }
 
 impl Asking {
+    /// What the query says under that name, as it is written there.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.query.split('&').filter_map(|field| field.split_once('='));
+        fields.find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
     /// A number in the query.
     pub(super) fn number(&self, name: &str) -> Option<usize> {
-        let mut fields = self.query.split('&').filter_map(|field| field.split_once('='));
-        fields.find(|(field, _)| *field == name)?.1.parse().ok()
+        self.field(name)?.parse().ok()
     }
 }
 

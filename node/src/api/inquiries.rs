@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use smsc_proto::ids::MessageId;
 use smsc_store::{
     Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Name, Search, SearchStep, Searching, StoreHandle,
 };
 use tokio::sync::oneshot;
+
+use super::page::{self, PageEnd};
 
 /// Questions at a time.
 pub const OPEN_MAX: usize = 32;
@@ -34,7 +37,7 @@ struct Open {
 }
 
 enum Asked {
-    Look { what: Searching, limit: usize, found: Looked, done: oneshot::Sender<Looked> },
+    Look { what: Searching, limit: usize, after: Option<PageEnd>, found: Looked, done: oneshot::Sender<Looked> },
     Cancel { account: Name, like: Fingerprint, what: Cancelling, count: u64, done: oneshot::Sender<u64> },
 }
 
@@ -46,6 +49,8 @@ pub struct Look {
     pub what: Searching,
     /// At most so many.
     pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<PageEnd>,
 }
 
 /// What was found.
@@ -53,8 +58,8 @@ pub struct Look {
 pub struct Looked {
     /// The deliveries, newest first.
     pub deliveries: Vec<DeliveryDetail>,
-    /// Whether there may be more, older ones.
-    pub more: bool,
+    /// Where the next page begins, if there may be more, older ones.
+    pub next: Option<PageEnd>,
 }
 
 /// Cancels an account's messages. Answered with how many deliveries were ended.
@@ -111,11 +116,12 @@ impl Inquiries {
         }
         // Whoever asked may have gone.
         match self.open.remove(&tag).map(|open| open.asked) {
-            Some(Asked::Look { limit, mut found, done, .. }) => {
-                found.deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.status.message_id.tick()));
-                found.more |= found.deliveries.len() > limit;
-                found.deliveries.truncate(limit);
-                let _ = done.send(found);
+            Some(Asked::Look { limit, after, found: Looked { mut deliveries, next: looked }, done, .. }) => {
+                if let Some(after) = after {
+                    page::go_on(&mut deliveries, after, id_of);
+                }
+                let next = page::end(&mut deliveries, limit, looked, after, id_of);
+                let _ = done.send(Looked { deliveries, next });
             }
             Some(Asked::Cancel { count, done, .. }) => _ = done.send(count),
             None => {}
@@ -130,9 +136,9 @@ impl Actor for Inquiries {
 impl Handler<Look> for Inquiries {
     type Result = ResponseFuture<Result<Looked, Unanswered>>;
 
-    fn handle(&mut self, Look { what, limit }: Look, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Look { what, limit, after }: Look, ctx: &mut Context<Self>) -> Self::Result {
         let (done, answer) = oneshot::channel();
-        let asked = Asked::Look { what: what.clone(), limit, found: Looked::default(), done };
+        let asked = Asked::Look { what: what.clone(), limit, after, found: Looked::default(), done };
         let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
         let left = self.store.search(None, Search { tag, what, reply: ctx.address().recipient() });
         self.expect(tag, left);
@@ -145,26 +151,36 @@ impl Handler<SearchStep> for Inquiries {
 
     fn handle(&mut self, step: SearchStep, ctx: &mut Context<Self>) {
         let Some(open) = self.open.get_mut(&step.tag) else { return };
-        let Asked::Look { what, limit, found, .. } = &mut open.asked else { return };
+        let Asked::Look { what, limit, after, found, .. } = &mut open.asked else { return };
+        let shown = after.map_or(0, |after| after.shown);
         let own = step.deliveries.len();
         found.deliveries.extend(step.deliveries);
-        let wanted = own < *limit && found.deliveries.len() < 4 * *limit;
+        let wanted = own < *limit + shown && found.deliveries.len() < 4 * *limit + shown;
         match (step.next, what.clone()) {
-            (Some(place), Searching::Destination { destination, from, until, limit, .. })
+            (Some(place), Searching::Destination { destination, from, until, highest, limit, .. })
                 if wanted && Instant::now() < open.until =>
             {
-                let what = Searching::Destination { destination, from, until, limit, after: Some(place) };
+                let what = Searching::Destination { destination, from, until, highest, limit, after: Some(place) };
                 let search = Search { tag: step.tag, what, reply: ctx.address().recipient() };
                 if self.store.search(Some(step.partition), search) > 0 {
                     return;
                 }
             }
-            (Some(_), _) => found.more = true,
+            (Some(place), _) => {
+                let id = place.reached(step.partition);
+                let shown = found.deliveries.iter().filter(|delivery| id_of(delivery) == id).count();
+                // Of several partitions the one that has looked least far.
+                found.next = found.next.max(Some(PageEnd { id, shown }));
+            }
             (None, _) => {}
         }
         open.left = open.left.saturating_sub(1);
         self.end_if_done(step.tag);
     }
+}
+
+fn id_of(delivery: &DeliveryDetail) -> MessageId {
+    delivery.status.message_id
 }
 
 impl Handler<CancelMessages> for Inquiries {

@@ -2,15 +2,14 @@
 
 pub(super) mod past;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use smsc_proto::ids::MessageId;
 
 use super::gather::Asking;
-use super::time;
+use super::page::{self, PageEnd};
 use super::watched::tenths;
-use smsc_proto::timestamp::Timestamp;
 
 /// The lists of that name, one after the other.
 fn lists(answers: &mut [Value], name: &str) -> Vec<Value> {
@@ -103,16 +102,17 @@ pub(super) fn queues(mut answers: Vec<Value>, _: &Asking) -> Value {
 
 /// Messages that were found, the newest first.
 pub(super) fn messages(mut answers: Vec<Value>, asking: &Asking) -> Value {
-    let mut messages = lists(&mut answers, "messages");
-    messages.sort_by_key(|message| Reverse(text(&message["accepted"])));
+    let with_id = |message: Value| Some((message["id"].as_str()?.parse().ok()?, message));
+    let mut messages: Vec<(MessageId, Value)> =
+        lists(&mut answers, "messages").into_iter().filter_map(with_id).collect();
     let limit = asking.number("limit").unwrap_or(super::messages::LIMIT);
-    let more = messages.len() > limit || answers.iter().any(|answer| answer["more"] == true);
-    messages.truncate(limit);
-    let last = messages.last().and_then(|message| message["accepted"].as_str()?.parse::<jiff::Timestamp>().ok());
-    let last = last.and_then(|last| u64::try_from(last.as_millisecond()).ok());
-    // Messages of the same millisecond may come again: better twice than not at all.
-    let next_until = last.filter(|_| more).map(|last| time(Timestamp::from_millis(last + 1)));
-    json!({ "messages": messages, "more": more, "next_until": next_until })
+    let next = |answer: &Value| answer["next"].as_str()?.parse().ok();
+    // Of several nodes the one that has looked least far.
+    let looked: Option<PageEnd> = answers.iter().filter_map(next).max();
+    let after = asking.field("after").and_then(|after| after.parse().ok());
+    let next = page::end(&mut messages, limit, looked, after, |(id, _)| *id).map(|next| next.to_string());
+    let messages: Vec<Value> = messages.into_iter().map(|(_, message)| message).collect();
+    json!({ "messages": messages, "more": next.is_some(), "next": next })
 }
 
 /// One message, wherever its deliveries are.
@@ -309,18 +309,35 @@ mod tests {
         assert_eq!((&merged["queues"][0]["ready"], &merged["queues"][0]["oldest_due"]), (&json!(6), &at("11")));
     }
 
+    fn found(ids: &[u64], next: Option<&str>) -> Value {
+        let messages: Vec<Value> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
+        json!({ "messages": messages, "more": next.is_some(), "next": next })
+    }
+
+    fn ids(merged: &Value) -> Vec<String> {
+        merged["messages"].as_array().into_iter().flatten().map(|one| text(&one["id"])).collect()
+    }
+
     #[test]
     fn of_all_messages_the_newest_are_shown() {
-        let found = |ids: &[u64], more: bool| {
-            let at = |id: &u64| json!({ "id": id, "accepted": format!("2026-01-31T12:00:00.00{id}Z") });
-            json!({ "messages": ids.iter().map(at).collect::<Vec<_>>(), "more": more, "next_until": null })
-        };
-        let merged = messages(vec![found(&[7, 5], false), found(&[6, 4], false)], &asking("number=1&limit=3"));
-        let ids: Vec<_> = merged["messages"].as_array().into_iter().flatten().map(|one| one["id"].as_u64()).collect();
-        assert_eq!(ids, [Some(7), Some(6), Some(5)]);
-        assert_eq!((&merged["more"], &merged["next_until"]), (&json!(true), &json!("2026-01-31T12:00:00.006Z")));
-        let all = messages(vec![found(&[7], false)], &asking("number=1"));
-        assert_eq!((&all["more"], &all["next_until"]), (&json!(false), &Value::Null));
+        let merged = messages(vec![found(&[7, 5], None), found(&[6, 4], None)], &asking("number=1&limit=3"));
+        assert_eq!(ids(&merged), ["7", "6", "5"]);
+        assert_eq!((&merged["more"], &merged["next"]), (&json!(true), &json!("5.1")));
+        let all = messages(vec![found(&[7], None)], &asking("number=1"));
+        assert_eq!((&all["more"], &all["next"]), (&json!(false), &Value::Null));
+    }
+
+    #[test]
+    fn what_is_older_than_where_a_node_has_ended_waits_for_the_next_page() {
+        let answers = vec![found(&[9, 8], Some("8.1")), found(&[7, 5], None)];
+        let merged = messages(answers, &asking("number=1&limit=3"));
+        assert_eq!((ids(&merged), &merged["next"]), (vec!["9".to_owned(), "8".to_owned()], &json!("8.1")));
+    }
+
+    #[test]
+    fn the_deliveries_of_one_message_are_counted_over_pages() {
+        let merged = messages(vec![found(&[8, 8, 8], None)], &asking("number=1&limit=2&after=8.2"));
+        assert_eq!(merged["next"], json!("8.4"));
     }
 
     #[test]

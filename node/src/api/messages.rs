@@ -20,6 +20,7 @@ use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::input::{Params, moment};
 use super::inquiries::{CancelMessages, Look, Looked, Unanswered};
+use super::page::PageEnd;
 use super::{Node, Shared, audit, life, time};
 use crate::cluster::{ClusterHandle, Peer};
 use crate::config::Role;
@@ -41,6 +42,8 @@ pub(super) struct Question {
     number: Option<String>,
     from: Option<String>,
     until: Option<String>,
+    /// Go on where the page before ended: its `next`.
+    after: Option<String>,
     limit: Option<usize>,
 }
 
@@ -64,25 +67,22 @@ pub(super) async fn find(
     if ranged && question.number.is_none() {
         return Err(ApiError::field("from", "from and until go with number: an id names one message"));
     }
+    if question.after.is_some() && question.number.is_none() {
+        return Err(ApiError::field("after", "after goes with number: an id names one message"));
+    }
     let looked = match &question {
         Question { id: Some(id), .. } => look(node, Searching::Message(message_of(id)?), limit).await?,
         Question { operator_id: Some(id), operator, .. } => {
             by_operator_id(node, id, operator.as_deref(), limit).await?
         }
-        Question { number, from, until, .. } => {
-            let number = number.as_deref().unwrap_or_default();
-            by_number(node, number, from.as_deref(), until.as_deref(), limit).await?
-        }
+        Question { number: Some(_), .. } => by_number(node, &question, limit).await?,
+        Question { number: None, .. } => Looked::default(),
     };
-    let more = looked.more;
-    let next_until = looked.deliveries.last().filter(|_| more).map(|oldest| {
-        // Messages of the same millisecond may come again: better twice than not at all.
-        time(Timestamp::from_millis(oldest.status.accepted.as_millis() + 1))
-    });
     let asked = question.number.as_deref();
     let messages: Vec<Value> =
         looked.deliveries.iter().map(|delivery| message(node, &caller, delivery, asked)).collect();
-    Ok(json_body(&json!({ "messages": messages, "more": more, "next_until": next_until })))
+    let next = looked.next.map(|next| next.to_string());
+    Ok(json_body(&json!({ "messages": messages, "more": next.is_some(), "next": next })))
 }
 
 /// GET messages/{id}
@@ -123,7 +123,11 @@ pub(super) async fn cancel(
 }
 
 async fn look(node: &Node, what: Searching, limit: usize) -> Result<Looked, ApiError> {
-    node.inquiries.send(Look { what, limit }).await.map_err(|_| stopping())?.map_err(unanswered)
+    look_after(node, what, limit, None).await
+}
+
+async fn look_after(node: &Node, what: Searching, limit: usize, after: Option<PageEnd>) -> Result<Looked, ApiError> {
+    node.inquiries.send(Look { what, limit, after }).await.map_err(|_| stopping())?.map_err(unanswered)
 }
 
 async fn known(node: &Node, id: &str) -> Result<Vec<DeliveryDetail>, ApiError> {
@@ -157,23 +161,16 @@ async fn by_operator_id(node: &Node, id: &str, operator: Option<&str>, limit: us
         for id in ids {
             let found = look(node, Searching::OperatorId { operator: profile.name, id }, limit).await?;
             all.deliveries.extend(found.deliveries);
-            all.more |= found.more;
         }
     }
-    all.deliveries.sort_by_key(|one| std::cmp::Reverse(one.status.message_id.tick()));
+    all.deliveries.sort_by_key(|one| std::cmp::Reverse(one.status.message_id));
     all.deliveries.dedup_by_key(|one| (one.status.message_id, one.status.destination));
-    all.more |= all.deliveries.len() > limit;
     all.deliveries.truncate(limit);
     Ok(all)
 }
 
-async fn by_number(
-    node: &Node,
-    number: &str,
-    from: Option<&str>,
-    until: Option<&str>,
-    limit: usize,
-) -> Result<Looked, ApiError> {
+async fn by_number(node: &Node, question: &Question, limit: usize) -> Result<Looked, ApiError> {
+    let number = question.number.as_deref().unwrap_or_default();
     let digits = normalise(&Address::new(0, 0, number.as_bytes()), None);
     if number.is_empty() || number.len() > 21 {
         return Err(ApiError::field("number", "expected a destination of up to 20 digits, perhaps with +"));
@@ -181,13 +178,19 @@ async fn by_number(
     let destination = digits.map_or_else(|| address_hash(number.as_bytes()), |digits| address_hash(&digits));
     let now = node.services.now();
     let since = Timestamp::from_millis(now.as_millis().saturating_sub(SINCE.as_millis() as u64));
-    let from = from.map_or(Ok(since), |text| moment("from", text, now))?;
+    let from = question.from.as_deref().map_or(Ok(since), |text| moment("from", text, now))?;
     // Ids may be a little ahead of a clock that was set back.
-    let until = until.map_or(Ok(now.plus(Duration::from_secs(60))), |text| moment("until", text, now))?;
+    let ever = now.plus(Duration::from_secs(60));
+    let until = question.until.as_deref().map_or(Ok(ever), |text| moment("until", text, now))?;
     if from >= until {
         return Err(ApiError::field("from", "not before until: expected an earlier time"));
     }
-    look(node, Searching::Destination { destination, from, until, limit, after: None }, limit).await
+    let after = question.after.as_deref().map(str::parse::<PageEnd>).transpose();
+    let after = after.map_err(|error| ApiError::field("after", error.to_string()))?;
+    let highest = after.map(|after| after.id);
+    let wanted = limit + after.map_or(0, |after| after.shown);
+    let what = Searching::Destination { destination, from, until, highest, limit: wanted, after: None };
+    look_after(node, what, limit, after).await
 }
 
 /// One delivery as JSON, with its life in words. `asked` is the number that was looked for: of what is final it is not

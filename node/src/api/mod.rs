@@ -7,6 +7,7 @@
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `nodes`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `gather`, `merge` | one answer of all nodes |
+//! | `page` | where a page of messages ends and the next one begins |
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `rebalance` | sessions spread evenly over the nodes |
 //! | `upgrade` | whether the release before can still take over |
@@ -37,6 +38,7 @@ mod links;
 mod merge;
 mod messages;
 mod nodes;
+mod page;
 mod queues;
 mod rebalance;
 mod routes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use smsc_proto::ids::{MessageRef, OperatorMessageId, PartitionId};
+use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::timestamp::Timestamp;
 
 use super::{DeliveryStatus, Outbox};
@@ -42,6 +42,8 @@ pub enum Searching {
         from: Timestamp,
         /// Accepted before this.
         until: Timestamp,
+        /// No id higher than this one.
+        highest: Option<MessageId>,
         /// At most so many deliveries a step.
         limit: usize,
         /// Where the step before ended.
@@ -54,6 +56,13 @@ pub enum Searching {
 pub struct SearchPlace {
     pub(crate) lowest_tick: u64,
     pub(crate) chunk: u64,
+}
+
+impl SearchPlace {
+    /// All messages of that partition with a higher id were looked at, and perhaps deliveries of this one.
+    pub const fn reached(self, partition: PartitionId) -> MessageId {
+        MessageId::from_tick(self.lowest_tick, partition)
+    }
 }
 
 /// What a partition has found in one step.

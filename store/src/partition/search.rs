@@ -23,8 +23,8 @@ impl Partition {
                 let known = self.correlations.get(key_of(operator, &id)).iter().rev().copied();
                 (known.filter(|slot| self.is_known_as(*slot, operator, &id)).take(FOUND_MAX).collect(), None)
             }
-            Searching::Destination { destination, from, until, limit, after } => {
-                self.look_through(destination, (from, until), limit.min(FOUND_MAX), after)
+            Searching::Destination { destination, from, until, highest, limit, after } => {
+                self.look_through(destination, (from, until), highest, limit.min(FOUND_MAX), after)
             }
         };
         let deliveries = slots.into_iter().filter_map(|slot| self.detail(slot)).collect();
@@ -36,15 +36,21 @@ impl Partition {
         &self,
         destination: u64,
         (from, until): (Timestamp, Timestamp),
+        highest: Option<MessageId>,
         limit: usize,
         after: Option<SearchPlace>,
     ) -> (Vec<u64>, Option<SearchPlace>) {
-        let ticks = MessageId::tick_at(from.as_millis())..MessageId::tick_at(until.as_millis());
+        // Of the millisecond of the highest id a partition with a lower number has higher ticks.
+        let end = highest.map_or(u64::MAX, |highest| highest.tick().saturating_add(MessageId::SEQUENCES));
+        let ticks = MessageId::tick_at(from.as_millis())..MessageId::tick_at(until.as_millis()).min(end);
+        let is_low = |tick| highest.is_none_or(|highest| self.ids.id(tick) <= highest);
         let begin = after.map_or((ticks.end, 0), |place| (place.lowest_tick, place.chunk));
         let mut found = Vec::new();
         let mut last = None;
         for (lowest_tick, chunk) in self.slab.chunks_before(begin).take(CHUNKS_A_STEP) {
-            let fits = |delivery: &Delivery| delivery.destination == destination && ticks.contains(&delivery.tick);
+            let fits = |delivery: &Delivery| {
+                delivery.destination == destination && ticks.contains(&delivery.tick) && is_low(delivery.tick)
+            };
             let there = self.slab.chunk(chunk).filter(|(_, delivery)| fits(delivery)).map(|(slot, _)| slot);
             let there: Vec<u64> = there.collect();
             found.extend(there.into_iter().rev());

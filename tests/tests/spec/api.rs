@@ -149,9 +149,11 @@ fn many_messages_to_one_number_come_newest_first_and_in_portions() {
         found["messages"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!((of(&found), &found["more"]), (ids[..3].to_vec(), &json!(true)));
-    let until = found["next_until"].as_str().unwrap();
-    let rest = of(&node.api().get(&format!("messages?number=46701234567&until={until}")));
-    assert!(ids[3..].iter().all(|id| rest.contains(id)), "{rest:?} has the rest of {ids:?}");
+    let next = found["next"].as_str().unwrap();
+    let rest = node.api().get(&format!("messages?number=46701234567&after={next}"));
+    assert_eq!((of(&rest), &rest["next"]), (ids[3..].to_vec(), &Value::Null));
+    let wrong = node.api().ask("GET", "messages?number=46701234567&after=yesterday", None);
+    assert_eq!(wrong.refusal(), (400, "bad_request", Some("after")));
 }
 
 #[test]

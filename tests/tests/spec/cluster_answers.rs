@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use smsc_proto::message_state::MessageState;
+use smsc_tests::api::Api;
 use smsc_tests::cluster::Cluster;
 use smsc_tests::command::{Finished, smsc};
 use smsc_tests::configuration::Configuration;
@@ -87,20 +88,52 @@ fn the_newest_messages_of_all_nodes_are_found_page_by_page() {
     let cluster = Cluster::start(2, &waiting());
     let esmes = [cluster.node(0).transmitter("demo"), cluster.node(1).transmitter("demo")];
     let ids: Vec<String> = (0..12).map(|number| esmes[number % 2].submit_ok(&message())).collect();
-    let page = |until: &str| cluster.node(0).api().get(&format!("messages?number=46701234567&limit=8{until}"));
-    let first = page("");
-    assert_eq!(first["more"], true, "{first}");
-    let mut seen = names(&first["messages"], "id");
-    assert_eq!(seen.len(), 8);
-    // Messages of one millisecond may come again on the next page.
-    let mut next = first["next_until"].clone();
-    while let Some(until) = next.as_str() {
-        let more = page(&format!("&until={until}"));
-        seen.extend(names(&more["messages"], "id"));
-        assert!(more["next_until"] != next, "the pages go on: {more}");
-        next = more["next_until"].clone();
-    }
+    let mut pages = Pages::of(cluster.node(0).api(), 8);
+    let first = pages.next().unwrap();
+    assert_eq!(first.len(), 8);
+    let mut seen: Vec<String> = first.into_iter().chain(pages.flatten()).collect();
+    assert!(seen.is_sorted_by_key(|id| std::cmp::Reverse(id.parse::<u64>().unwrap())), "the newest first: {seen:?}");
+    seen.reverse();
+    assert_eq!(seen.len(), ids.len(), "each once: {seen:?}");
     assert!(ids.iter().all(|id| seen.contains(id)), "{ids:?} in {seen:?}");
+}
+
+#[test]
+fn pages_go_on_however_many_messages_are_of_one_millisecond() {
+    let cluster = Cluster::start(2, &waiting());
+    let esmes = [cluster.node(0).transmitter("demo"), cluster.node(1).transmitter("demo")];
+    let mut ids = Vec::new();
+    for esme in &esmes {
+        esme.submit_all(vec![message(); 40], 40, |_, answer| ids.push(answer.unwrap()));
+    }
+    let mut seen: Vec<String> = Pages::of(cluster.node(1).api(), 1).flatten().collect();
+    ids.sort_unstable();
+    seen.sort_unstable();
+    assert_eq!(seen, ids);
+}
+
+/// The ids on the pages of all messages to the number, until the last one.
+struct Pages {
+    api: Api,
+    limit: usize,
+    next: Option<String>,
+}
+
+impl Pages {
+    fn of(api: Api, limit: usize) -> Self {
+        Self { api, limit, next: Some(String::new()) }
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Vec<String>;
+
+    fn next(&mut self) -> Option<Vec<String>> {
+        let after = self.next.take()?;
+        let page = self.api.get(&format!("messages?number=46701234567&limit={}{after}", self.limit));
+        self.next = page["next"].as_str().map(|next| format!("&after={next}"));
+        Some(names(&page["messages"], "id"))
+    }
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn routes(verb: Option<&Routes>) -> Result<Request, CtlError> {
 
 fn messages(verb: &Messages) -> Request {
     match verb {
-        Messages::Find { id, operator_id, operator, number, from, until, limit } => {
+        Messages::Find { id, operator_id, operator, number, from, until, after, limit } => {
             let limit = limit.map(|limit| limit.to_string());
             get(&format!(
                 "messages{}",
@@ -185,6 +185,7 @@ fn messages(verb: &Messages) -> Request {
                     ("number", number.as_deref()),
                     ("from", from.as_deref()),
                     ("until", until.as_deref()),
+                    ("after", after.as_deref()),
                     ("limit", limit.as_deref()),
                 ])
             ))

@@ -422,7 +422,7 @@ fn messages(answer: &Value) -> String {
         ["MESSAGE", "NODE", "ACCEPTED", "FROM", "TOWARDS", "STATE", "ERR", "OPERATOR'S ID", ">ATTEMPTS", "STORY"];
     let mut text = table(&titles, rows);
     if answer["more"] == true {
-        text.push_str(&format!("there are more: --until {}\n", text_of(&answer["next_until"])));
+        text.push_str(&format!("there are more: --after {}\n", text_of(&answer["next"])));
     }
     text
 }

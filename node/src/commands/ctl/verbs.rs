@@ -328,6 +328,9 @@ pub(super) enum Messages {
         /// Accepted before
         #[arg(long, requires = "number")]
         until: Option<String>,
+        /// Go on where the list before ended, with what it said
+        #[arg(long, requires = "number")]
+        after: Option<String>,
         /// At most so many, the newest
         #[arg(long)]
         limit: Option<u32>,

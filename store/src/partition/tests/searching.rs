@@ -1,6 +1,6 @@
 //! Looking for messages: by any of their names, by destination and time, never more than a step at once.
 
-use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId};
+use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
 
@@ -19,7 +19,7 @@ fn ids(step: &SearchStep) -> Vec<MessageId> {
 }
 
 fn towards(destination: u64, from: Timestamp, until: Timestamp) -> Searching {
-    Searching::Destination { destination, from, until, limit: 100, after: None }
+    Searching::Destination { destination, from, until, highest: None, limit: 100, after: None }
 }
 
 /// All steps together.
@@ -29,8 +29,10 @@ fn search_all(node: &mut Node, what: Searching) -> Vec<MessageId> {
     while let Some(what) = next.take() {
         let step = node.search(what.clone());
         found.extend(ids(&step));
-        if let (Some(place), Searching::Destination { destination, from, until, limit, .. }) = (step.next, what) {
-            next = Some(Searching::Destination { destination, from, until, limit, after: Some(place) });
+        if let (Some(place), Searching::Destination { destination, from, until, highest, limit, .. }) =
+            (step.next, what)
+        {
+            next = Some(Searching::Destination { destination, from, until, highest, limit, after: Some(place) });
         }
     }
     found
@@ -96,10 +98,31 @@ fn a_look_through_many_messages_takes_several_steps_and_misses_none() {
         }
     }
     let until = node.now.plus(std::time::Duration::from_secs(1));
-    let what = |after| Searching::Destination { destination: 7, from: Timestamp::default(), until, limit: 1, after };
+    let from = Timestamp::default();
+    let what = |after| Searching::Destination { destination: 7, from, until, highest: None, limit: 1, after };
     let first = node.search(what(None));
     assert!(first.next.is_some() && first.deliveries.len() < 50, "a step ends when there are enough");
     assert_eq!(search_all(&mut node, what(None)), expected);
+}
+
+#[test]
+fn of_messages_of_one_millisecond_those_up_to_an_id_are_found() {
+    let mut node = Node::new();
+    let all: Vec<MessageId> = (0..5).map(|_| node.accept(&to(1))).collect();
+    let until = node.now.plus(std::time::Duration::from_secs(1));
+    let up_to = |highest: MessageId| Searching::Destination {
+        destination: 1,
+        from: Timestamp::default(),
+        until,
+        highest: Some(highest),
+        limit: 100,
+        after: None,
+    };
+    assert_eq!(search_all(&mut node, up_to(all[2])), [all[2], all[1], all[0]]);
+    let other = PartitionId::new(1023).expect("below 1024");
+    let of_other = |tick| MessageId::from_tick(tick, other);
+    assert_eq!(search_all(&mut node, up_to(of_other(all[2].tick()))).len(), 5, "a higher partition's id is higher");
+    assert!(search_all(&mut node, up_to(of_other(all[0].tick() - 1))).is_empty());
 }
 
 #[test]
