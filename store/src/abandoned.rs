@@ -30,7 +30,7 @@ pub(crate) fn abandon(partition: PartitionId, command: Command) {
             reply.do_send(Replaced::out_of_reach(tag));
         }
         Command::Search(Search { tag, reply, .. }) => {
-            reply.do_send(SearchStep { tag, partition, deliveries: Vec::new(), next: None });
+            reply.do_send(SearchStep::out_of_reach(tag, partition));
         }
         Command::Pull(_)
         | Command::Settle(_)

@@ -472,14 +472,25 @@ impl StoreHandle {
     }
 
     /// Looks for messages of this node in one partition ([`Searching::Destination`] goes on in the one that it began in),
-    /// or in all that may have them. Returns how many partitions will answer.
+    /// or in all that may have them. Returns how many partitions will answer. One that is between two nodes says so: nobody
+    /// else would.
     pub fn search(&self, partition: Option<PartitionId>, search: Search) -> usize {
         let named = match (partition, &search.what) {
             (None, Searching::Message(MessageRef::Id(id))) => Some(id.partition()),
             (partition, _) => partition,
         };
-        let asked = self.all().filter(|way| named.is_none_or(|named| named == way.id));
-        asked.map(|way| push(&way, Command::Search(search.clone()))).count()
+        let is_asked = |partition: &PartitionId| named.is_none_or(|named| named == *partition);
+        let asked = self.all().filter(|way| is_asked(&way.id));
+        let here = asked.map(|way| push(&way, Command::Search(search.clone()))).count();
+        let lost = self.between_nodes().filter(is_asked);
+        here + lost.map(|partition| abandon(partition, Command::Search(search.clone()))).count()
+    }
+
+    /// Partitions that nobody has just now: somebody will have them soon.
+    fn between_nodes(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        let moving = self.ways.holders.is_some();
+        let homes = self.ways.homes.iter().copied().filter(move |_| moving);
+        homes.filter(|home| self.way(*home).is_none() && self.ways.elsewhere.way_to(*home).is_none())
     }
 
     /// Holds an outbox to other rules. Of `waiting_max` each partition gets its share, as at the start.

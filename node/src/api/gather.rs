@@ -64,6 +64,18 @@ impl Asking {
     }
 }
 
+impl Asking {
+    /// What a node's own answer lacks, such as a partition that is on its way from node to node: named once, whoever says so.
+    fn lacks(&mut self, answer: &Value) {
+        for name in answer["missing"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !self.missing.iter().any(|(known, _)| known == name) {
+                let why = answer["missing_why"][name].as_str().unwrap_or_default();
+                self.missing.push((name.to_owned(), why.to_owned()));
+            }
+        }
+    }
+}
+
 /// One node's answer.
 struct Said {
     node: String,
@@ -226,7 +238,10 @@ fn answer(spread: Spread, said: Vec<Said>, mut asking: Asking) -> Response {
     let mut answers = Vec::new();
     for said in said {
         match serde_json::from_slice::<Value>(&said.body) {
-            Ok(json) if said.status == StatusCode::OK => answers.push(json),
+            Ok(json) if said.status == StatusCode::OK => {
+                asking.lacks(&json);
+                answers.push(json);
+            }
             Ok(json) => {
                 // What this node refuses it refuses for all; others may not know what it knows.
                 if said.status != StatusCode::NOT_FOUND {
@@ -305,6 +320,15 @@ mod tests {
         assert_eq!((status, &json["count"]), (200, &json!(1)));
         assert_eq!(json["missing"], json!(["c", "b"]));
         assert_eq!(json["missing_why"], json!({ "b": "starting", "c": "too slow" }));
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_lacks_is_named_once() {
+        let why = "it is on its way to another node";
+        let part = json!({ "missing": ["partition 3"], "missing_why": { "partition 3": why } });
+        let (_, json) = merged(vec![said("a", 200, &part), said("b", 200, &part)], &[("c", "too slow")]).await;
+        assert_eq!((&json["count"], &json["missing"]), (&json!(2), &json!(["c", "partition 3"])));
+        assert_eq!(json["missing_why"]["partition 3"], why);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use smsc_proto::ids::MessageId;
+use smsc_proto::ids::{MessageId, PartitionId};
 use smsc_store::{
     Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Name, Search, SearchStep, Searching, StoreHandle,
 };
@@ -38,7 +38,7 @@ struct Open {
 
 enum Asked {
     Look { what: Searching, limit: usize, after: Option<PageEnd>, found: Looked, done: oneshot::Sender<Looked> },
-    Cancel { account: Name, like: Fingerprint, what: Cancelling, count: u64, done: oneshot::Sender<u64> },
+    Cancel { cancel: CancelMessages, count: u64, reached: bool, done: oneshot::Sender<Result<u64, Unanswered>> },
 }
 
 /// Looks for messages.
@@ -60,6 +60,8 @@ pub struct Looked {
     pub deliveries: Vec<DeliveryDetail>,
     /// Where the next page begins, if there may be more, older ones.
     pub next: Option<PageEnd>,
+    /// Partitions that are on their way to another node, and may know more.
+    pub unreached: Vec<PartitionId>,
 }
 
 /// Cancels an account's messages. Answered with how many deliveries were ended.
@@ -80,6 +82,9 @@ pub enum Unanswered {
     /// There are as many questions as may be.
     #[error("{OPEN_MAX} questions are being answered: ask again in a moment")]
     Busy,
+    /// Nothing was done where it could be, and a partition did not answer.
+    #[error("the partition that may have it is on its way to another node: ask again in a moment")]
+    OutOfReach,
     /// The store did not answer, or stops.
     #[error("the store has not answered in time: ask again, or look at /healthz?verbose")]
     TimedOut,
@@ -116,14 +121,18 @@ impl Inquiries {
         }
         // Whoever asked may have gone.
         match self.open.remove(&tag).map(|open| open.asked) {
-            Some(Asked::Look { limit, after, found: Looked { mut deliveries, next: looked }, done, .. }) => {
+            Some(Asked::Look {
+                limit, after, found: Looked { mut deliveries, next: looked, unreached }, done, ..
+            }) => {
                 if let Some(after) = after {
                     page::go_on(&mut deliveries, after, id_of);
                 }
                 let next = page::end(&mut deliveries, limit, looked, after, id_of);
-                let _ = done.send(Looked { deliveries, next });
+                let _ = done.send(Looked { deliveries, next, unreached });
             }
-            Some(Asked::Cancel { count, done, .. }) => _ = done.send(count),
+            Some(Asked::Cancel { count, reached, done, .. }) => {
+                _ = done.send(if reached || count > 0 { Ok(count) } else { Err(Unanswered::OutOfReach) });
+            }
             None => {}
         }
     }
@@ -154,6 +163,9 @@ impl Handler<SearchStep> for Inquiries {
         let Asked::Look { what, limit, after, found, .. } = &mut open.asked else { return };
         let shown = after.map_or(0, |after| after.shown);
         let own = step.deliveries.len();
+        if !step.reached {
+            found.unreached.push(step.partition);
+        }
         found.deliveries.extend(step.deliveries);
         let wanted = own < *limit + shown && found.deliveries.len() < 4 * *limit + shown;
         match (step.next, what.clone()) {
@@ -189,11 +201,11 @@ impl Handler<CancelMessages> for Inquiries {
     fn handle(&mut self, cancel: CancelMessages, ctx: &mut Context<Self>) -> Self::Result {
         let CancelMessages { account, like, what } = cancel;
         let (done, answer) = oneshot::channel();
-        let asked = Asked::Cancel { account, like, what, count: 0, done };
+        let asked = Asked::Cancel { cancel, count: 0, reached: true, done };
         let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
         let left = self.store.cancel(Cancel { tag, account, like, what, reply: ctx.address().recipient() });
         self.expect(tag, left);
-        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut) })
+        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut)? })
     }
 }
 
@@ -202,12 +214,14 @@ impl Handler<Cancelled> for Inquiries {
 
     fn handle(&mut self, cancelled: Cancelled, ctx: &mut Context<Self>) {
         let Some(open) = self.open.get_mut(&cancelled.tag) else { return };
-        let Asked::Cancel { account, like, what, count, .. } = &mut open.asked else { return };
+        let Asked::Cancel { cancel, count, reached, .. } = &mut open.asked else { return };
         *count += u64::from(cancelled.count);
+        *reached &= cancelled.reached;
         open.left = open.left.saturating_sub(1);
         if cancelled.more {
+            let CancelMessages { account, like, what } = *cancel;
             let (tag, reply) = (cancelled.tag, ctx.address().recipient());
-            open.left += self.store.cancel(Cancel { tag, account: *account, like: *like, what: *what, reply });
+            open.left += self.store.cancel(Cancel { tag, account, like, what, reply });
         }
         self.end_if_done(cancelled.tag);
     }

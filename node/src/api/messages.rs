@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smsc_proto::address::Address;
-use smsc_proto::ids::{MessageRef, OperatorMessageId};
+use smsc_proto::ids::{MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::smpp::pdu::SmFields;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::number::normalise;
@@ -82,7 +82,8 @@ pub(super) async fn find(
     let messages: Vec<Value> =
         looked.deliveries.iter().map(|delivery| message(node, &caller, delivery, asked)).collect();
     let next = looked.next.map(|next| next.to_string());
-    Ok(json_body(&json!({ "messages": messages, "more": next.is_some(), "next": next })))
+    let answer = json!({ "messages": messages, "more": next.is_some(), "next": next });
+    Ok(json_body(&without(answer, &looked.unreached)))
 }
 
 /// GET messages/{id}
@@ -132,7 +133,20 @@ async fn look_after(node: &Node, what: Searching, limit: usize, after: Option<Pa
 
 async fn known(node: &Node, id: &str) -> Result<Vec<DeliveryDetail>, ApiError> {
     let looked = look(node, Searching::Message(message_of(id)?), LIMIT_MAX).await?;
-    if looked.deliveries.is_empty() { Err(unknown(id)) } else { Ok(looked.deliveries) }
+    match (looked.deliveries.is_empty(), looked.unreached.is_empty()) {
+        (false, _) => Ok(looked.deliveries),
+        (true, false) => Err(unanswered(Unanswered::OutOfReach)),
+        (true, true) => Err(unknown(id)),
+    }
+}
+
+/// An answer that lacks what these partitions may know: they are named as missing, as nodes are.
+fn without(mut answer: Value, unreached: &[PartitionId]) -> Value {
+    let name = |partition: &PartitionId| format!("partition {}", partition.number());
+    let why = "it is on its way to another node: ask again in a moment";
+    answer["missing"] = unreached.iter().map(name).collect();
+    answer["missing_why"] = Value::Object(unreached.iter().map(|one| (name(one), why.into())).collect());
+    answer
 }
 
 fn message_of(id: &str) -> Result<MessageRef, ApiError> {
@@ -161,6 +175,7 @@ async fn by_operator_id(node: &Node, id: &str, operator: Option<&str>, limit: us
         for id in ids {
             let found = look(node, Searching::OperatorId { operator: profile.name, id }, limit).await?;
             all.deliveries.extend(found.deliveries);
+            all.unreached.extend(found.unreached);
         }
     }
     all.deliveries.sort_by_key(|one| std::cmp::Reverse(one.status.message_id));

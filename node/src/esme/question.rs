@@ -169,12 +169,12 @@ impl Cancellation {
         Ok(Self { what, like, count: 0, more: false, out_of_reach: false })
     }
 
-    /// What it came to.
+    /// What it came to. Of all messages to an address some may be where nobody answered: to be tried again.
     pub const fn status(&self) -> CommandStatus {
-        match (self.count, self.out_of_reach) {
-            (1.., _) => CommandStatus::ESME_ROK,
-            (0, true) => CommandStatus::ESME_RSYSERR,
-            (0, false) => CommandStatus::ESME_RCANCELFAIL,
+        match (self.count, self.out_of_reach, self.what) {
+            (0, false, _) => CommandStatus::ESME_RCANCELFAIL,
+            (1.., false, _) | (1.., true, Cancelling::Message(_)) => CommandStatus::ESME_ROK,
+            (0, true, _) | (1.., true, Cancelling::Between { .. }) => CommandStatus::ESME_RSYSERR,
         }
     }
 }

@@ -77,6 +77,15 @@ pub struct SearchStep {
     pub deliveries: Vec<DeliveryDetail>,
     /// Where to go on; `None`: that was all.
     pub next: Option<SearchPlace>,
+    /// False: the partition is on its way to another node, and may know more.
+    pub reached: bool,
+}
+
+impl SearchStep {
+    /// The answer for a partition that is out of reach.
+    pub const fn out_of_reach(tag: u32, partition: PartitionId) -> Self {
+        Self { tag, partition, deliveries: Vec::new(), next: None, reached: false }
+    }
 }
 
 /// All that is known of a delivery.

@@ -90,7 +90,7 @@ impl Batch {
                     to.do_send(Replaced::out_of_reach(tag));
                 }
                 Answer::Searched(to, SearchStep { tag, partition, .. }) => {
-                    to.do_send(SearchStep { tag, partition, deliveries: Vec::new(), next: None });
+                    to.do_send(SearchStep::out_of_reach(tag, partition));
                 }
                 // See `abandoned`.
                 Answer::Leased(..) | Answer::Settled(..) | Answer::SeekParked(..) | Answer::Rerouted(..) => {}

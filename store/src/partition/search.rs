@@ -28,7 +28,8 @@ impl Partition {
             }
         };
         let deliveries = slots.into_iter().filter_map(|slot| self.detail(slot)).collect();
-        batch.answers.push(Answer::Searched(reply, SearchStep { tag, partition: self.id, deliveries, next }));
+        let step = SearchStep { tag, partition: self.id, deliveries, next, reached: true };
+        batch.answers.push(Answer::Searched(reply, step));
     }
 
     /// Newest first: whole chunks, until there are `limit` or the step's work is done.

@@ -96,6 +96,24 @@ fn a_cancellation_is_of_one_message_or_of_all_between_two_addresses_s47() {
 }
 
 #[test]
+fn a_cancellation_is_to_be_tried_again_when_what_it_means_may_be_out_of_reach() {
+    let between = Cancelling::Between { destination: 7 };
+    let message = Cancelling::Message(MessageRef::from_octets(ID.as_bytes()).unwrap());
+    for (what, count, out_of_reach, status) in [
+        (between, 0, false, CommandStatus::ESME_RCANCELFAIL),
+        (between, 0, true, CommandStatus::ESME_RSYSERR),
+        (between, 2, true, CommandStatus::ESME_RSYSERR),
+        (between, 2, false, CommandStatus::ESME_ROK),
+        (message, 0, true, CommandStatus::ESME_RSYSERR),
+        (message, 1, true, CommandStatus::ESME_ROK),
+    ] {
+        let like = Fingerprint::default();
+        let cancellation = Cancellation { what, like, count, more: false, out_of_reach };
+        assert_eq!(cancellation.status(), status, "{cancellation:?}");
+    }
+}
+
+#[test]
 fn of_several_partitions_the_one_that_has_the_message_says_what_became_of_it() {
     let mut replacement = Replacement {
         message: MessageRef::from_octets(ID.as_bytes()).unwrap(),

@@ -1,10 +1,12 @@
 //! Looking for messages: by any of their names, by destination and time, never more than a step at once.
 
+use actix::Recipient;
 use smsc_proto::ids::{MessageId, MessageRef, OperatorMessageId, PartitionId};
 use smsc_proto::message_state::MessageState;
 use smsc_proto::timestamp::Timestamp;
 
 use super::cast::*;
+use crate::abandoned::abandon;
 use crate::messages::*;
 use crate::name::Name;
 use crate::options::OutboxRules;
@@ -123,6 +125,26 @@ fn of_messages_of_one_millisecond_those_up_to_an_id_are_found() {
     let of_other = |tick| MessageId::from_tick(tick, other);
     assert_eq!(search_all(&mut node, up_to(of_other(all[2].tick()))).len(), 5, "a higher partition's id is higher");
     assert!(search_all(&mut node, up_to(of_other(all[0].tick() - 1))).is_empty());
+}
+
+#[test]
+fn a_partition_that_leaves_says_that_it_was_not_reached_and_not_that_there_is_nothing() {
+    let mut node = Node::new();
+    let id = node.accept(&mt());
+    assert!(node.search(Searching::Message(MessageRef::Id(id))).reached);
+    let reply: Recipient<SearchStep> = node.to();
+    let search = || {
+        let what = Searching::Message(MessageRef::Id(id));
+        Command::Search(Search { tag: 1, what, reply: reply.clone() })
+    };
+    // Never looked at; and looked at, but not answered.
+    let (now, partition) = (node.now, node.partition.id());
+    abandon(partition, search());
+    let mut batch = node.partition.begin();
+    node.partition.apply(now, search(), false, &mut batch);
+    batch.abandon();
+    let told = node.inbox().searched;
+    assert_eq!(told.iter().map(|step| (step.partition, step.reached)).collect::<Vec<_>>(), [(partition, false); 2]);
 }
 
 #[test]
