@@ -62,9 +62,7 @@ impl Asking {
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.field(name)?.parse().ok()
     }
-}
 
-impl Asking {
     /// What a node's own answer lacks, such as a partition that is on its way from node to node: named once, whoever says so.
     fn lacks(&mut self, answer: &Value) {
         for name in answer["missing"].as_array().into_iter().flatten().filter_map(Value::as_str) {
