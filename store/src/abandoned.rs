@@ -32,6 +32,12 @@ pub(crate) fn abandon(partition: PartitionId, command: Command) {
         Command::Search(Search { tag, reply, .. }) => {
             reply.do_send(SearchStep::out_of_reach(tag, partition));
         }
+        Command::Sweep(Sweep { tag, reply, .. }) => {
+            reply.do_send(Swept::out_of_reach(tag, partition));
+        }
+        Command::Hurry(Hurry { tag, reply, .. }) => {
+            reply.do_send(Hurried::out_of_reach(tag));
+        }
         Command::Pull(_)
         | Command::Settle(_)
         | Command::Register(_)

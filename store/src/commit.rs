@@ -42,6 +42,7 @@ use crate::journal::{JournalReader, RecordNumber};
 use crate::lanes::{Lanes, Room, Sleep, Stop, Taken};
 use crate::messages::{AcceptRefusal, RecordReceipts, Reroute, SeekReceipts, Settle};
 use crate::metrics::PartitionMetrics;
+use crate::partition::sweep::SWEEP_STEP;
 use crate::partition::{Batch, Command, Partition, Records};
 
 pub(crate) use reader::OldRecords;
@@ -87,6 +88,8 @@ pub(crate) fn items_of(command: &Command) -> usize {
         // Somebody's window is idle meanwhile: it does not wait for an append that is under way.
         Command::Pull(_) | Command::ReadBack(_) | Command::Register(_) | Command::Release(_) => PIPELINE_ITEMS,
         Command::Reroute(Reroute { step_max, .. }) => *step_max as usize,
+        Command::Sweep(_) => SWEEP_STEP,
+        Command::Hurry(_) => 1,
         Command::Find(_) | Command::Cancel(_) | Command::Replace(_) | Command::Search(_) | Command::SetRules(_) => 1,
         Command::SeekElsewhere(_) | Command::TryParkedAgain | Command::TakeCdrs(_) => 1,
     }

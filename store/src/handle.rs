@@ -486,6 +486,23 @@ impl StoreHandle {
         here + lost.map(|partition| abandon(partition, Command::Search(search.clone()))).count()
     }
 
+    /// Goes through what waits on this node, in one partition (a sweep goes on in the one that it began in) or in all.
+    /// Returns how many partitions will answer.
+    pub fn sweep(&self, partition: Option<PartitionId>, sweep: Sweep) -> usize {
+        let asked = self.all().filter(|way| partition.is_none_or(|named| named == way.id));
+        asked.map(|way| push(&way, Command::Sweep(sweep.clone()))).count()
+    }
+
+    /// Has a message of this node tried at once. Returns how many partitions will answer.
+    pub fn hurry(&self, hurry: Hurry) -> usize {
+        let named = match hurry.message {
+            MessageRef::Id(id) => Some(id.partition()),
+            MessageRef::Alias(_) => None,
+        };
+        let asked = self.all().filter(|way| named.is_none_or(|named| named == way.id));
+        asked.map(|way| push(&way, Command::Hurry(hurry.clone()))).count()
+    }
+
     /// Partitions that nobody has just now: somebody will have them soon.
     fn between_nodes(&self) -> impl Iterator<Item = PartitionId> + '_ {
         let moving = self.ways.holders.is_some();

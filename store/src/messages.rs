@@ -6,6 +6,7 @@ mod cdr;
 mod operations;
 mod search;
 mod strays;
+mod sweep;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use cdr::*;
 pub use operations::*;
 pub use search::*;
 pub use strays::*;
+pub use sweep::*;
 
 /// Where a message waits: for an operator (MT), or for an account (MO and receipts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -14,7 +14,7 @@ use super::gather::{Spread, spread};
 use super::input::BODY_MAX;
 use super::{
     Shared, accounts, audit, cdr, changes, config, events, links, merge, messages, nodes, queues, rebalance, routes,
-    sessions, status, traces, upgrade, watched,
+    sessions, status, sweep, traces, upgrade, watched,
 };
 use crate::config::Role;
 
@@ -57,9 +57,12 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("put", "/api/v1/overrides", operator, one, put(changes::set)),
         endpoint("delete", "/api/v1/overrides", operator, one, delete(changes::unset)),
         endpoint("get", "/api/v1/queues", viewer, all(merge::queues), get(queues::list)),
+        endpoint("post", "/api/v1/queues/{operator}/purge", admin, all(merge::swept), post(sweep::purge)),
+        endpoint("post", "/api/v1/queues/{operator}/move", operator, all(merge::swept), post(sweep::relocate)),
         endpoint("get", "/api/v1/messages", viewer, all(merge::messages), get(messages::find)),
         endpoint("get", "/api/v1/messages/{id}", viewer, all(merge::message), get(messages::show)),
         endpoint("post", "/api/v1/messages/{id}/cancel", operator, first, post(messages::cancel)),
+        endpoint("post", "/api/v1/messages/{id}/retry", operator, first, post(messages::retry)),
         endpoint("get", "/api/v1/traces", viewer, all(merge::traces), get(traces::list)),
         endpoint("post", "/api/v1/traces", operator, all(merge::traces), post(traces::start)),
         endpoint("delete", "/api/v1/traces", operator, all(merge::traces), delete(traces::stop)),

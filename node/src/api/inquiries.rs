@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use smsc_proto::ids::{MessageId, PartitionId};
+use smsc_proto::ids::{MessageId, MessageRef, PartitionId};
+use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
-    Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Name, Search, SearchStep, Searching, StoreHandle,
+    Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Hurried, Hurry, Name, Outbox, Search, SearchStep,
+    Searching, StoreHandle, Sweep, Sweeping, Swept,
 };
 use tokio::sync::oneshot;
 
@@ -19,6 +21,8 @@ use super::page::{self, PageEnd};
 pub const OPEN_MAX: usize = 32;
 /// After so long a look through many messages ends with what it has found.
 const LOOK_MAX: Duration = Duration::from_secs(10);
+/// After so long a sweep ends with what it has done: a node that asks for it waits no longer.
+const SWEEP_MAX: Duration = Duration::from_millis(600);
 /// After so long a partition that has not answered will not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -38,8 +42,38 @@ struct Open {
 
 enum Asked {
     Look { what: Searching, limit: usize, after: Option<PageEnd>, found: Looked, done: oneshot::Sender<Looked> },
+    Sweep { sweep: SweepMessages, until: Instant, swept: SweptSoFar, done: oneshot::Sender<SweptSoFar> },
+    Hurry { count: u64, reached: bool, done: oneshot::Sender<Result<u64, Unanswered>> },
     Cancel { cancel: CancelMessages, count: u64, reached: bool, done: oneshot::Sender<Result<u64, Unanswered>> },
 }
+
+/// Goes through what waits for somebody on this node, for [`SWEEP_MAX`] at most.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<SweptSoFar, Unanswered>")]
+pub struct SweepMessages {
+    /// Where it waits.
+    pub outbox: Outbox,
+    /// Only what was accepted at or before this.
+    pub accepted_until: Timestamp,
+    /// What is done to it.
+    pub what: Sweeping,
+}
+
+/// What a sweep has come to.
+#[derive(Clone, Debug, Default)]
+pub struct SweptSoFar {
+    /// To how many it was done.
+    pub count: u64,
+    /// Whether there may be more: ask again.
+    pub more: bool,
+    /// Partitions that are on their way to another node.
+    pub unreached: Vec<PartitionId>,
+}
+
+/// Has a message tried at once. Answered with how many of its deliveries are.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, Unanswered>")]
+pub struct HurryMessage(pub MessageRef);
 
 /// Looks for messages.
 #[derive(Clone, Debug, Message)]
@@ -130,7 +164,8 @@ impl Inquiries {
                 let next = page::end(&mut deliveries, limit, looked, after, id_of);
                 let _ = done.send(Looked { deliveries, next, unreached });
             }
-            Some(Asked::Cancel { count, reached, done, .. }) => {
+            Some(Asked::Sweep { swept, done, .. }) => _ = done.send(swept),
+            Some(Asked::Cancel { count, reached, done, .. } | Asked::Hurry { count, reached, done }) => {
                 _ = done.send(if reached || count > 0 { Ok(count) } else { Err(Unanswered::OutOfReach) });
             }
             None => {}
@@ -224,5 +259,71 @@ impl Handler<Cancelled> for Inquiries {
             open.left += self.store.cancel(Cancel { tag, account, like, what, reply });
         }
         self.end_if_done(cancelled.tag);
+    }
+}
+
+impl Handler<SweepMessages> for Inquiries {
+    type Result = ResponseFuture<Result<SweptSoFar, Unanswered>>;
+
+    fn handle(&mut self, sweep: SweepMessages, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, answer) = oneshot::channel();
+        let until = Instant::now() + SWEEP_MAX;
+        let asked = Asked::Sweep { sweep, until, swept: SweptSoFar::default(), done };
+        let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
+        let SweepMessages { outbox, accepted_until, what } = sweep;
+        let reply = ctx.address().recipient();
+        let left = self.store.sweep(None, Sweep { tag, outbox, accepted_until, what, after: None, reply });
+        self.expect(tag, left);
+        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut) })
+    }
+}
+
+impl Handler<Swept> for Inquiries {
+    type Result = ();
+
+    fn handle(&mut self, step: Swept, ctx: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&step.tag) else { return };
+        let Asked::Sweep { sweep, until, swept, .. } = &mut open.asked else { return };
+        swept.count += u64::from(step.count);
+        if !step.reached {
+            swept.unreached.push(step.partition);
+        }
+        if step.next.is_some() && Instant::now() < *until {
+            let SweepMessages { outbox, accepted_until, what } = *sweep;
+            let (tag, after, reply) = (step.tag, step.next, ctx.address().recipient());
+            let sweep = Sweep { tag, outbox, accepted_until, what, after, reply };
+            if self.store.sweep(Some(step.partition), sweep) > 0 {
+                return;
+            }
+        }
+        swept.more |= step.next.is_some();
+        open.left = open.left.saturating_sub(1);
+        self.end_if_done(step.tag);
+    }
+}
+
+impl Handler<HurryMessage> for Inquiries {
+    type Result = ResponseFuture<Result<u64, Unanswered>>;
+
+    fn handle(&mut self, HurryMessage(message): HurryMessage, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, answer) = oneshot::channel();
+        let asked = Asked::Hurry { count: 0, reached: true, done };
+        let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
+        let left = self.store.hurry(Hurry { tag, message, reply: ctx.address().recipient() });
+        self.expect(tag, left);
+        Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut)? })
+    }
+}
+
+impl Handler<Hurried> for Inquiries {
+    type Result = ();
+
+    fn handle(&mut self, hurried: Hurried, _: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&hurried.tag) else { return };
+        let Asked::Hurry { count, reached, .. } = &mut open.asked else { return };
+        *count += u64::from(hurried.count);
+        *reached &= hurried.reached;
+        open.left = open.left.saturating_sub(1);
+        self.end_if_done(hurried.tag);
     }
 }

@@ -100,6 +100,14 @@ pub(super) fn queues(mut answers: Vec<Value>, _: &Asking) -> Value {
     json!({ "queues": queues })
 }
 
+/// What was done to what waits.
+pub(super) fn swept(answers: Vec<Value>, _: &Asking) -> Value {
+    let count: u64 = answers.iter().filter_map(|answer| answer["count"].as_u64()).sum();
+    let more = answers.iter().any(|answer| answer["more"] == true);
+    let first = first(answers);
+    json!({ "dry_run": first["dry_run"], "accepted_until": first["accepted_until"], "count": count, "more": more })
+}
+
 /// Messages that were found, the newest first.
 pub(super) fn messages(mut answers: Vec<Value>, asking: &Asking) -> Value {
     let with_id = |message: Value| Some((message["id"].as_str()?.parse().ok()?, message));

@@ -19,7 +19,7 @@ use smsc_store::{Cancelling, DeliveryDetail, DeliveryPlace, Name, Origin, Outbox
 use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::input::{Params, moment};
-use super::inquiries::{CancelMessages, Look, Looked, Unanswered};
+use super::inquiries::{CancelMessages, HurryMessage, Look, Looked, Unanswered};
 use super::page::PageEnd;
 use super::{Node, Shared, audit, life, time};
 use crate::cluster::{ClusterHandle, Peer};
@@ -123,6 +123,27 @@ pub(super) async fn cancel(
     Ok(json_body(&json!({ "id": status.message_id.to_string(), "cancelled": count })))
 }
 
+/// POST messages/{id}/retry
+pub(super) async fn retry(
+    State(api): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let node = api.node()?;
+    let deliveries = known(node, &id).await?;
+    let Some(DeliveryDetail { status, .. }) = deliveries.first() else { return Err(unknown(&id)) };
+    let message = HurryMessage(MessageRef::Id(status.message_id));
+    let count = node.inquiries.send(message).await.map_err(|_| stopping())?.map_err(unanswered)?;
+    if count == 0 {
+        let states: Vec<String> = deliveries.iter().map(|one| story(node, one)).collect();
+        let reason = format!("it does not wait for a next attempt: {}", states.join("; "));
+        return Err(ApiError::conflict(reason));
+    }
+    let due: Vec<Value> = deliveries.iter().map(|one| time(one.due)).collect();
+    audit::record(&caller, "message.retry", &format!("message {id}"), &json!({ "due": due }), &"due now".into());
+    Ok(json_body(&json!({ "id": status.message_id.to_string(), "retried": count })))
+}
+
 async fn look(node: &Node, what: Searching, limit: usize) -> Result<Looked, ApiError> {
     look_after(node, what, limit, None).await
 }
@@ -141,7 +162,7 @@ async fn known(node: &Node, id: &str) -> Result<Vec<DeliveryDetail>, ApiError> {
 }
 
 /// An answer that lacks what these partitions may know: they are named as missing, as nodes are.
-fn without(mut answer: Value, unreached: &[PartitionId]) -> Value {
+pub(super) fn without(mut answer: Value, unreached: &[PartitionId]) -> Value {
     let name = |partition: &PartitionId| format!("partition {}", partition.number());
     let why = "it is on its way to another node: ask again in a moment";
     answer["missing"] = unreached.iter().map(name).collect();
@@ -345,10 +366,10 @@ fn unknown(id: &str) -> ApiError {
     ))
 }
 
-fn unanswered(unanswered: Unanswered) -> ApiError {
+pub(super) fn unanswered(unanswered: Unanswered) -> ApiError {
     ApiError::unavailable(unanswered.to_string())
 }
 
-fn stopping() -> ApiError {
+pub(super) fn stopping() -> ApiError {
     ApiError::unavailable("the node is stopping")
 }

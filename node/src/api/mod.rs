@@ -7,6 +7,7 @@
 //! | [`error`], [`input`] | refusals with a reason; queries and bodies, read strictly |
 //! | `status`, `nodes`, `sessions`, `links`, `accounts`, `routes`, `queues`, `messages`, `cdr`, `config`, `events` | what is asked |
 //! | `gather`, `merge` | one answer of all nodes |
+//! | `sweep` | what waits is ended, or moved |
 //! | `page` | where a page of messages ends and the next one begins |
 //! | `watched`, `life` | how it was in the last minutes; what has become of one message |
 //! | `rebalance` | sessions spread evenly over the nodes |
@@ -44,6 +45,7 @@ mod rebalance;
 mod routes;
 mod sessions;
 mod status;
+mod sweep;
 mod traces;
 mod upgrade;
 mod watched;

@@ -136,7 +136,7 @@ async fn carry_out(args: &Args) -> Result<(), CtlError> {
     }
     let request = Request::of(&args.verb)?.to(args.only.as_deref());
     loop {
-        let answer = server.ask(&request).await?;
+        let answer = all_of(&server, &request).await?;
         let text = if args.json {
             format!("{answer}\n")
         } else {
@@ -158,6 +158,22 @@ async fn carry_out(args: &Args) -> Result<(), CtlError> {
             }
         }
     }
+}
+
+/// Asks until everything is done: of what takes long a node does some, and says that there is more. What comes meanwhile
+/// is left alone, or there were no end to it.
+async fn all_of(server: &Server, request: &Request) -> Result<Value, CtlError> {
+    let mut answer = server.ask(request).await?;
+    while answer["dry_run"] == false && answer["more"] == true {
+        let done = answer["count"].as_u64().unwrap_or_default();
+        let mut rest = request.clone();
+        if let Some(body) = &mut rest.body {
+            body["older_than"] = answer["accepted_until"].take();
+        }
+        answer = server.ask(&rest).await?;
+        answer["count"] = (done + answer["count"].as_u64().unwrap_or_default()).into();
+    }
+    Ok(answer)
 }
 
 /// On a terminal what is watched is written in place of what was there.

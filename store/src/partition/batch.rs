@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Cancelled(Recipient<Cancelled>, Cancelled),
     Replaced(Recipient<Replaced>, Replaced),
     Searched(Recipient<SearchStep>, SearchStep),
+    Swept(Recipient<Swept>, Swept),
+    Hurried(Recipient<Hurried>, Hurried),
     Cdrs(Recipient<CdrsTaken>, CdrsTaken),
 }
 
@@ -60,6 +62,8 @@ impl Answer {
             Self::Cancelled(to, answer) => to.do_send(answer),
             Self::Replaced(to, answer) => to.do_send(answer),
             Self::Searched(to, answer) => to.do_send(answer),
+            Self::Swept(to, answer) => to.do_send(answer),
+            Self::Hurried(to, answer) => to.do_send(answer),
             Self::Cdrs(to, answer) => to.do_send(answer),
         }
     }
@@ -91,6 +95,12 @@ impl Batch {
                 }
                 Answer::Searched(to, SearchStep { tag, partition, .. }) => {
                     to.do_send(SearchStep::out_of_reach(tag, partition));
+                }
+                Answer::Swept(to, Swept { tag, partition, .. }) => {
+                    to.do_send(Swept::out_of_reach(tag, partition));
+                }
+                Answer::Hurried(to, Hurried { tag, .. }) => {
+                    to.do_send(Hurried::out_of_reach(tag));
                 }
                 // See `abandoned`.
                 Answer::Leased(..) | Answer::Settled(..) | Answer::SeekParked(..) | Answer::Rerouted(..) => {}

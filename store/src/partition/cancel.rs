@@ -44,7 +44,8 @@ impl Partition {
         }
     }
 
-    fn withdraw(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) {
+    /// Ends it as DELETED.
+    pub(super) fn withdraw(&mut self, now: Timestamp, slot: u64, batch: &mut Batch) {
         let verdict = Verdict { state: MessageState::Deleted, error: NO_ERROR, done: now, parked: None };
         self.finalise(now, slot, verdict, batch);
     }

@@ -37,6 +37,7 @@ mod reroute;
 mod search;
 pub(crate) mod slab;
 mod stats;
+pub(crate) mod sweep;
 mod timers;
 
 use std::collections::BTreeSet;
@@ -97,6 +98,8 @@ pub enum Command {
     Cancel(Cancel),
     Replace(Replace),
     Search(Search),
+    Sweep(Sweep),
+    Hurry(Hurry),
     SetRules(SetRules),
     TakeCdrs(TakeCdrs),
 }
@@ -264,6 +267,8 @@ impl Partition {
             Command::Cancel(cancel) => self.cancel(now, cancel, batch),
             Command::Replace(replace) => self.replace(now, replace, batch),
             Command::Search(search) => self.search(search, batch),
+            Command::Sweep(sweep) => self.sweep(now, sweep, batch),
+            Command::Hurry(hurry) => self.hurry(now, hurry, batch),
             Command::SetRules(SetRules { outbox, rules }) => self.outboxes.set_rules(outbox, rules),
             Command::TakeCdrs(take) => self.take_cdrs(now, take, batch),
         }

@@ -29,7 +29,7 @@ impl Partition {
             let from_the_start = self.outboxes.get(index).reroute.is_none();
             let looks = reroute.step_max.max(1) as usize;
             let looks = if self.outboxes.spilled > 0 { looks.min(STEP_OF_SPILLED) } else { looks };
-            let (slots, place) = self.waiting_from(index, looks);
+            let (slots, place) = self.waiting_from(index, self.outboxes.get(index).reroute, looks);
             let may_move: Vec<u64> = slots.iter().copied().filter(|slot| self.may_move(*slot, index)).collect();
             if self.misses_bodies(&may_move) {
                 return self.reads.reroutes.push(reroute);
@@ -49,10 +49,15 @@ impl Partition {
     }
 
     /// The next slots that wait in an outbox, and where to go on.
-    fn waiting_from(&self, index: OutboxIndex, looks: usize) -> (Vec<u64>, Option<ReroutePlace>) {
+    pub(super) fn waiting_from(
+        &self,
+        index: OutboxIndex,
+        place: Option<ReroutePlace>,
+        looks: usize,
+    ) -> (Vec<u64>, Option<ReroutePlace>) {
         let state = self.outboxes.get(index);
         let mut slots = Vec::new();
-        let start = state.reroute.unwrap_or(ReroutePlace::Queue { priority: 0, next: 0 });
+        let start = place.unwrap_or(ReroutePlace::Queue { priority: 0, next: 0 });
         let place = state.ready.walk(start, looks, &mut slots);
         let mut after = match place {
             Some(ReroutePlace::NotDue { after }) => after,
@@ -72,7 +77,7 @@ impl Partition {
     }
 
     /// Whether it is a message that waits there.
-    fn may_move(&self, slot: u64, from: OutboxIndex) -> bool {
+    pub(super) fn may_move(&self, slot: u64, from: OutboxIndex) -> bool {
         self.slab.get(slot).is_some_and(|delivery| {
             let waits = matches!(delivery.stage, Stage::Ready | Stage::Scheduled | Stage::Retry);
             waits && !delivery.is_receipt() && delivery.outbox == from
@@ -94,6 +99,13 @@ impl Partition {
         if to == self.outboxes.get(from).outbox {
             return false;
         }
+        self.move_to(now, slot, from, to, batch);
+        true
+    }
+
+    /// A message that waits in `from` waits in another outbox from now on.
+    pub(super) fn move_to(&mut self, now: Timestamp, slot: u64, from: OutboxIndex, to: Outbox, batch: &mut Batch) {
+        let Some(delivery) = self.slab.get(slot) else { return };
         let (unanswered, number) = (delivery.unanswered, delivery.number);
         let octets = self.record(now, &Event::Rerouted { slot, outbox: to }, batch).1;
         self.grow(slot, octets);
@@ -104,6 +116,5 @@ impl Partition {
             // The operator that it leaves may have it: its late response is still to be understood.
             self.moved_from.entry(slot).or_insert((from, number));
         }
-        true
     }
 }

@@ -137,6 +137,9 @@ mod api;
 // The same asked of any node of several.
 mod cluster_answers;
 
+// What waits: ended, moved, tried at once.
+mod queues;
+
 // What they see.
 mod console;
 

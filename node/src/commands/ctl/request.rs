@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::http::CtlError;
 use super::verbs::{
-    Cdr, Config, Entries, Links, Messages, Nodes, Rebalance, RouteName, Routes, Sessions, Trace, Traced, Upgrade, Verb,
+    Cdr, Config, Entries, Links, Messages, Nodes, Queues, Rebalance, RouteName, Routes, Sessions, Trace, Traced,
+    Upgrade, Verb,
 };
 
 /// A request.
@@ -52,7 +53,7 @@ impl Request {
             Verb::Accounts { verb } => entries("accounts", "account", "system_id", verb.as_ref())?,
             Verb::Operators { verb } => entries("operators", "operator", "name", verb.as_ref())?,
             Verb::Routes { verb } => routes(verb.as_ref())?,
-            Verb::Queues => get("queues"),
+            Verb::Queues { verb } => queues(verb.as_ref()),
             Verb::Messages { verb } => messages(verb),
             Verb::Drain { name, yes } => post(&["drain"], Some(json!({ "node": name, "dry_run": !yes }))),
             Verb::Upgrade { verb: None | Some(Upgrade::Status) } => get("upgrade"),
@@ -172,6 +173,22 @@ fn routes(verb: Option<&Routes>) -> Result<Request, CtlError> {
     })
 }
 
+fn queues(verb: Option<&Queues>) -> Request {
+    match verb {
+        None | Some(Queues::List) => get("queues"),
+        Some(Queues::Purge { operator, older_than, really }) => {
+            let mut body = json!({ "dry_run": !really.yes });
+            if let Some(older_than) = older_than {
+                body["older_than"] = older_than.as_str().into();
+            }
+            post(&["queues", operator, "purge"], Some(body))
+        }
+        Some(Queues::Move { from, to, really }) => {
+            post(&["queues", from, "move"], Some(json!({ "to": to, "dry_run": !really.yes })))
+        }
+    }
+}
+
 fn messages(verb: &Messages) -> Request {
     match verb {
         Messages::Find { id, operator_id, operator, number, from, until, after, limit } => {
@@ -192,6 +209,7 @@ fn messages(verb: &Messages) -> Request {
         }
         Messages::Trace { id } => get(&format!("messages/{}", escaped(id))),
         Messages::Cancel { id } => post(&["messages", id, "cancel"], None),
+        Messages::Retry { id } => post(&["messages", id, "retry"], None),
     }
 }
 

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 
-use super::verbs::{Cdr, Config, Entries, Links, Messages, Routes, Sessions, Verb};
+use super::verbs::{Cdr, Config, Entries, Links, Messages, Queues, Routes, Sessions, Verb};
 use super::{nodes, text_of, traces};
 use crate::commands::terminal::{Paint, count, counted};
 
@@ -19,7 +19,12 @@ pub(super) fn text(verb: &Verb, answer: &Value) -> String {
         Verb::Routes { verb: None | Some(Routes::List) } => routes(answer),
         Verb::Routes { verb: Some(Routes::Test { .. }) } => route_test(answer),
         Verb::Routes { .. } | Verb::Accounts { .. } | Verb::Operators { .. } => change(answer),
-        Verb::Queues => queues(answer),
+        Verb::Queues { verb: None | Some(Queues::List) } => queues(answer),
+        Verb::Queues { verb: Some(Queues::Purge { .. }) } => swept(answer, "ended"),
+        Verb::Queues { verb: Some(Queues::Move { .. }) } => swept(answer, "moved"),
+        Verb::Messages { verb: Messages::Retry { .. } } => {
+            format!("tried at once: {}\n", counted(answer["retried"].as_u64().unwrap_or_default(), "delivery"))
+        }
         Verb::Messages { verb: Messages::Find { .. } } => messages(answer),
         Verb::Messages { verb: Messages::Trace { .. } } => trace(answer),
         Verb::Messages { verb: Messages::Cancel { .. } } => {
@@ -401,6 +406,15 @@ fn queues(answer: &Value) -> String {
         ]
     });
     table(&["QUEUE", "OF", ">BOUND", ">READY", ">RETRY", ">SCHEDULED", ">SENDING", ">ENROUTE", "OLDEST DUE"], rows)
+}
+
+fn swept(answer: &Value, done: &str) -> String {
+    let some = if answer["more"] == true { "more than " } else { "" };
+    let what = format!("{some}{}", counted(answer["count"].as_u64().unwrap_or_default(), "message"));
+    match answer["dry_run"] == true {
+        true => format!("{what} would be {done}\nwith --yes it is done\n"),
+        false => format!("{done}: {what}\n"),
+    }
 }
 
 fn messages(answer: &Value) -> String {

@@ -50,7 +50,10 @@ pub(super) enum Verb {
         verb: Option<Routes>,
     },
     /// What waits, for whom, since when
-    Queues,
+    Queues {
+        #[command(subcommand)]
+        verb: Option<Queues>,
+    },
     /// Find, follow and cancel messages
     Messages {
         #[command(subcommand)]
@@ -304,6 +307,43 @@ pub(super) struct RouteName {
     pub(super) source: Option<String>,
 }
 
+/// What is done to queues.
+#[derive(Debug, Subcommand)]
+pub(super) enum Queues {
+    /// All queues
+    List,
+    /// End what waits for an operator and is not under way: DELETED, with receipts as for a cancellation
+    Purge {
+        /// The operator
+        operator: String,
+        /// Only what was accepted longer ago: 1h
+        #[arg(long, value_name = "AGE")]
+        older_than: Option<String>,
+        #[command(flatten)]
+        really: Really,
+    },
+    /// Have what waits for one operator wait for another from now on
+    Move {
+        /// The operator that it waits for
+        from: String,
+        /// The operator that it waits for then
+        to: String,
+        #[command(flatten)]
+        really: Really,
+    },
+}
+
+/// Whether it is done.
+#[derive(Debug, clap::Args)]
+pub(super) struct Really {
+    /// Really do it; without it only say what would happen
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Only say what would happen
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
 /// What is done to messages.
 #[derive(Debug, Subcommand)]
 pub(super) enum Messages {
@@ -337,6 +377,11 @@ pub(super) enum Messages {
     },
     /// The life of one message
     Trace {
+        /// Its message_id
+        id: String,
+    },
+    /// Try one at once that waits for its next attempt
+    Retry {
         /// Its message_id
         id: String,
     },

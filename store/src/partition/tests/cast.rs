@@ -49,6 +49,8 @@ pub(super) struct Inbox {
     pub(super) cancelled: Vec<Cancelled>,
     pub(super) replaced: Vec<Replaced>,
     pub(super) searched: Vec<SearchStep>,
+    pub(super) swept: Vec<Swept>,
+    pub(super) hurried: Vec<Hurried>,
     pub(super) cdrs: Vec<Cdr>,
     pub(super) rings: Vec<Outbox>,
 }
@@ -81,6 +83,8 @@ collect! {
     Cancelled: |inbox, it| inbox.cancelled.push(it);
     Replaced: |inbox, it| inbox.replaced.push(it);
     SearchStep: |inbox, it| inbox.searched.push(it);
+    Swept: |inbox, it| inbox.swept.push(it);
+    Hurried: |inbox, it| inbox.hurried.push(it);
     CdrsTaken: |inbox, it| inbox.cdrs.extend(it.items);
     Ring: |inbox, it| inbox.rings.push(it.outbox);
 }
@@ -382,6 +386,27 @@ impl Node {
     pub(super) fn search(&mut self, what: Searching) -> SearchStep {
         self.apply(Command::Search(Search { tag: 1, what, reply: self.to() }));
         self.inbox().searched.remove(0)
+    }
+
+    /// All steps of a sweep through op-a's messages: to how many it was done.
+    pub(super) fn sweep(&mut self, what: Sweeping, accepted_until: Timestamp) -> u32 {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let sweep = Sweep { tag: 1, outbox: op_a(), accepted_until, what, after, reply: self.to() };
+            self.apply(Command::Sweep(sweep));
+            let swept = self.inbox().swept.remove(0);
+            count += swept.count;
+            after = swept.next;
+            if after.is_none() {
+                return count;
+            }
+        }
+    }
+
+    /// How many deliveries of a message are tried at once.
+    pub(super) fn hurry(&mut self, id: MessageId) -> u32 {
+        self.apply(Command::Hurry(Hurry { tag: 1, message: MessageRef::Id(id), reply: self.to() }));
+        self.inbox().hurried.remove(0).count
     }
 
     /// The account cancels, in as many steps as it takes: how many deliveries were ended.

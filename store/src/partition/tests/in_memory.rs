@@ -42,3 +42,5 @@ mod retention;
 mod rings;
 #[path = "searching.rs"]
 mod searching;
+#[path = "sweeping.rs"]
+mod sweeping;

@@ -44,3 +44,5 @@ mod rings;
 mod searching;
 #[path = "spilling.rs"]
 mod spilling;
+#[path = "sweeping.rs"]
+mod sweeping;
