@@ -6,8 +6,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request as HttpRequest, header};
 use bytes::Bytes;
+use tokio::time::Instant;
 use tonic::codegen::Service as _;
+use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
 
 use super::wire::questions_client::QuestionsClient;
 use super::wire::questions_server::{Questions, QuestionsServer};
@@ -70,10 +73,13 @@ pub enum Missing {
 
 /// Asks one peer.
 pub async fn ask(cluster: &ClusterHandle, peer: &Peer, asked: Asked) -> Result<Answered, Missing> {
-    if peer.state == PeerState::Gone {
-        return Err(Missing::Gone);
-    }
-    let channel = peer.channel.clone().ok_or(Missing::OutOfReach)?;
+    let channel = match (&peer.channel, peer.state) {
+        (_, PeerState::Gone) => return Err(Missing::Gone),
+        (Some(channel), _) => channel.clone(),
+        (None, PeerState::Suspected) => return Err(Missing::OutOfReach),
+        // It has called us: we are about to call it.
+        (None, PeerState::Alive) => connection(cluster, peer.incarnation).await.ok_or(Missing::OutOfReach)?,
+    };
     let mut client = QuestionsClient::new(channel).max_decoding_message_size(REPLY_SIZE_MAX + ENVELOPE);
     let question = Question {
         incarnation: cluster.identity().incarnation.as_bytes().to_vec().into(),
@@ -95,6 +101,20 @@ pub async fn ask(cluster: &ClusterHandle, peer: &Peer, asked: Asked) -> Result<A
             code => Missing::Refused(code),
         }),
         Err(_) => Err(Missing::TooSlow),
+    }
+}
+
+/// Waits for a connection to a peer that has just come.
+async fn connection(cluster: &ClusterHandle, incarnation: Uuid) -> Option<Channel> {
+    let mut changed = cluster.changed();
+    let until = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let view = cluster.view();
+        let channel = view.peers.iter().find(|peer| peer.incarnation == incarnation)?.channel.clone();
+        if channel.is_some() {
+            return channel;
+        }
+        tokio::time::timeout_at(until, changed.changed()).await.ok()?.ok()?;
     }
 }
 
