@@ -37,11 +37,15 @@ use crate::shutdown::{StopSignal, StopSignals};
 use crate::telemetry::agent_check::AgentCheck;
 use crate::telemetry::health::NodeState;
 use crate::telemetry::http::HttpServer;
+use crate::telemetry::spans::Spans;
 use crate::telemetry::{logging, metrics};
 use crate::tls::{SelfMade, ServerTls, watch};
 
 /// What the last call detail records get, also when the drain has used up its time.
 const CDR_FLUSH_MIN: Duration = Duration::from_secs(2);
+
+/// What a collector gets for the last spans.
+const SPANS_FLUSH_MAX: Duration = Duration::from_secs(2);
 
 /// How the node is run.
 #[derive(Clone, Debug)]
@@ -75,9 +79,6 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     for danger in config.dangers() {
         tracing::warn!(event = "config.danger", key = danger.key, "{}", danger.note);
     }
-    for pending in config.without_effect() {
-        tracing::warn!(event = "config.pending", key = pending.key, "{}", pending.note);
-    }
     let leaving = DepartureFile::in_folder(&config.node.data_dir).is_leaving()?;
     if options.demo {
         SelfMade::in_folder(&config.node.data_dir).ensure()?;
@@ -91,6 +92,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
     let router = RouterHandle::new(live.config.router_options())?;
     let cluster = Cluster::open(&live.config)?;
     let mut signals = StopSignals::catch()?;
+    let spans = Spans::start(&config.node, &config.telemetry)?;
     let hangup = signal(SignalKind::hangup())?;
 
     let state = NodeState::default();
@@ -126,7 +128,7 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         demo::start_operator()?;
     }
     let cluster_handle = cluster.as_ref().map(Cluster::handle);
-    let services = Arc::new(Services::new(config, live, (store, upgrade), router, router_actor, cluster_handle));
+    let services = Arc::new(Services::new(config, live, (store, upgrade), router, router_actor, cluster_handle, spans));
     if let Some(handle) = &services.cluster {
         state.watch_cluster(handle.clone());
         handle.spawn(bridge::tell_router(handle.clone(), services.clone()));
@@ -221,6 +223,9 @@ async fn serve(config: Config, options: RunOptions) -> Result<(), Failure> {
         && !cdr.flush(deadline.max(Instant::now() + CDR_FLUSH_MIN)).await
     {
         tracing::error!(event = "cdr.left", "CDRs are left to be written: the next start does it");
+    }
+    if let Some(spans) = &services.spans {
+        spans.flush(SPANS_FLUSH_MAX).await;
     }
     store_threads.close(config.drain.deadline)?;
     api.close();

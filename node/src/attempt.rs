@@ -1,5 +1,6 @@
 //! The mark on a request that carries a delivery.
 
+use std::fmt;
 use std::time::Instant;
 
 use smsc_proto::ids::MessageId;
@@ -42,6 +43,43 @@ impl Attempt {
     }
 }
 
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This status; by its name, and its code where it has none.
+    Status(&'static str, u32),
+    /// There was no answer in time.
+    None,
+    /// The connection was lost first.
+    LinkLost,
+}
+
+impl Answer {
+    /// The peer has taken it.
+    pub const OK: Self = Self::Status("ESME_ROK", 0);
+
+    /// That status.
+    pub fn of(status: CommandStatus) -> Self {
+        Self::Status(status.name(), status.0)
+    }
+
+    /// Whether the peer has taken it.
+    pub const fn is_ok(self) -> bool {
+        matches!(self, Self::Status(_, 0))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status("other", code) => write!(f, "status 0x{code:08X}"),
+            Self::Status(name, _) => f.write_str(name),
+            Self::None => f.write_str("no answer in time"),
+            Self::LinkLost => f.write_str("the link was lost"),
+        }
+    }
+}
+
 /// What becomes of a delivery that the session did not take: nothing was written.
 ///
 /// A bound peer that can never be sent it (a text over 254 octets to one without TLVs, S22) ends it; otherwise it would
@@ -53,5 +91,16 @@ pub fn unsent<T: Clone>(session: &Session<T>, error: SendError) -> Outcome {
             Outcome::Refused { status: TOO_LONG, state, error }
         }
         (SendError::WrongState | SendError::WindowFull, _) => Outcome::NotSent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_without_a_name_is_told_by_its_code() {
+        assert_eq!(Answer::Status("other", 0x401).to_string(), "status 0x00000401");
+        assert_eq!(Answer::Status("ESME_RSYSERR", 8).to_string(), "ESME_RSYSERR");
     }
 }

@@ -12,18 +12,20 @@ use smsc_router::messages::LinkChanged;
 use smsc_router::retry::RetrySchedule;
 use smsc_router::{Router, RouterHandle};
 use smsc_store::clock::Clock;
-use smsc_store::{Holder, Name, Rest, StoreHandle, Upgrade};
+use smsc_store::{Holder, Name, Outbox, Rest, StoreHandle, Upgrade};
 
 use crate::alerts::{Alerts, subscriber};
+use crate::attempt::{Answer, Attempt};
 use crate::cluster::ClusterHandle;
 use crate::config::Config;
-use crate::console::failures::Failures;
+use crate::console::failures::{FailedAttempt, Failures};
 use crate::esme::bind::HashChecks;
 use crate::esme::bind_backoff::BindBackoff;
 use crate::esme::directory::Directory;
 use crate::esme::session::Alert;
 use crate::live::Live;
 use crate::operator::bound_links::BoundLinks;
+use crate::telemetry::spans::Spans;
 use crate::traces::Traces;
 
 /// Handles and tables shared by all edges of the node.
@@ -54,6 +56,8 @@ pub struct Services {
     pub traces: Traces,
     /// Attempts to deliver that came to nothing, for who asks.
     pub failures: Failures,
+    /// Steps of messages, for OpenTelemetry; `None`: nobody wants them.
+    pub spans: Option<Spans>,
     /// When a receipt or MO message that an ESME would not take is offered again.
     pub offer_again: RetrySchedule,
     live: ArcSwap<Live>,
@@ -70,6 +74,7 @@ impl Services {
         router: RouterHandle,
         router_actor: Addr<Router>,
         cluster: Option<ClusterHandle>,
+        spans: Option<Spans>,
     ) -> Self {
         Self {
             store,
@@ -84,6 +89,7 @@ impl Services {
             alerts: Alerts::default(),
             traces: Traces::new(&config.node.name, &config.node.data_dir),
             failures: Failures::default(),
+            spans,
             offer_again: RetrySchedule::new([1, 5, 30, 120, 600].map(Duration::from_secs).to_vec())
                 .expect("it holds five waits"),
             live: ArcSwap::from_pointee(live),
@@ -112,6 +118,18 @@ impl Services {
     pub fn link_changed(&self, operator: Name, window: u32, bound: bool) {
         self.router_actor.do_send(LinkChanged { operator, bound });
         self.bound_links.changed(operator, window, bound);
+    }
+
+    /// An attempt to hand over a message has ended; if it came to nothing, whoever asks for the message is told why.
+    pub fn attempted(&self, towards: Outbox, attempt: &Attempt, answer: Answer, at: Timestamp) {
+        if let Some(spans) = &self.spans {
+            spans.attempted(towards, attempt, answer);
+        }
+        if !answer.is_ok() {
+            let Attempt { message_id, number, .. } = *attempt;
+            let (Outbox::Operator(towards) | Outbox::Account(towards)) = towards;
+            self.failures.add(FailedAttempt { message_id, at, towards, number, answer });
+        }
     }
 
     /// An operator's alert_notification goes to the account that asked for it, on one of its binds that can be sent it;

@@ -24,6 +24,7 @@
 //! | [`skip`] | how a test says that it cannot be carried out here |
 //! | [`api`] | whoever uses a node's HTTP API |
 //! | [`command`] | the other commands of `smsc`, as a user runs them |
+//! | [`collector`] | who takes spans of messages |
 //! | [`cdr`] | a node's call detail records, as billing reads them |
 //! | [`certificate`] | authorities and certificates for TLS |
 //! | [`postgres`] | a PostgreSQL server |
@@ -42,6 +43,7 @@ pub mod certificate;
 pub mod chance;
 pub mod clock;
 pub mod cluster;
+pub mod collector;
 pub mod command;
 pub mod configuration;
 pub mod connection;

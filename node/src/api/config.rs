@@ -18,14 +18,6 @@ pub(super) async fn show(State(api): State<Arc<Shared>>) -> Result<impl IntoResp
     let origins = node.config.origins().await;
     let mut json = report_json(node, &node.config.last_report());
     json["values"] = origins.shown();
-    json["without_effect"] = node
-        .services
-        .live_now()
-        .config
-        .without_effect()
-        .into_iter()
-        .map(|pending| json!({ "key": pending.key, "note": pending.note }))
-        .collect();
     json["dangers"] = node
         .services
         .config

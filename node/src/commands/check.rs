@@ -1,4 +1,4 @@
-//! `smsc check FILE`: reads a configuration as `run` would, and says what is wrong or without effect.
+//! `smsc check FILE`: reads a configuration as `run` would, and says what is wrong or dangerous.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct Args {
     file: PathBuf,
 }
 
-/// Prints problems on standard error, one line each; a summary and keys without effect on standard output.
+/// Prints problems on standard error, one line each; a summary and what is dangerous on standard output.
 pub fn run(args: Args) -> ExitCode {
     let (code, written) = match Config::load(&args.file) {
         Ok(config) => (ExitCode::SUCCESS, write!(io::stdout(), "{}", summary(&args, &config))),
@@ -42,9 +42,6 @@ fn summary(args: &Args, config: &Config) -> String {
     for danger in config.dangers() {
         text.push_str(&format!("{file}: WARNING: {}: {}\n", danger.key, danger.note));
     }
-    for pending in config.without_effect() {
-        text.push_str(&format!("{file}: {}: {}\n", pending.key, pending.note));
-    }
     text
 }
 
@@ -52,7 +49,7 @@ fn summary(args: &Args, config: &Config) -> String {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[[listener]]\naddress = \"127.0.0.1:2775\"\n\n[telemetry]\notlp_endpoint = \"http://c:4317\"\n";
+    const GOOD: &str = "[[listener]]\naddress = \"127.0.0.1:2775\"\n";
 
     fn check(text: &str) -> ExitCode {
         let folder = tempfile::tempdir().expect("a folder");
@@ -82,16 +79,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_without_effect_are_named() {
+    fn what_there_is_is_counted() {
         let args = Args { file: "smsc.toml".into() };
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("smsc.toml");
         std::fs::write(&file, GOOD).expect("a file");
         let text = summary(&args, &Config::load(&file).expect("good"));
-        assert!(
-            text.starts_with("smsc.toml: good: 1 listener, 0 accounts, 0 operators, 0 routes, 0 MO routes\n"),
-            "{text}"
-        );
-        assert!(text.contains("smsc.toml: telemetry.otlp_endpoint: takes effect in a later release\n"), "{text}");
+        assert_eq!(text, "smsc.toml: good: 1 listener, 0 accounts, 0 operators, 0 routes, 0 MO routes\n");
     }
 }

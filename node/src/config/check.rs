@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::time::Duration;
 
+use axum::http::Uri;
 use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_store::journal::postgres::PostgresOptions;
 
@@ -58,6 +59,7 @@ impl Config {
         self.check_mo_routes(&mut found);
         self.check_postgres(&mut found);
         self.check_cluster(&mut found);
+        self.check_telemetry(&mut found);
         found.0
     }
 
@@ -82,6 +84,14 @@ impl Config {
             found.unless(false, "cluster.tls", error.to_string());
         }
         found.0
+    }
+
+    fn check_telemetry(&self, found: &mut Problems) {
+        let Some(endpoint) = &self.telemetry.otlp_endpoint else { return };
+        let uri: Option<Uri> = endpoint.parse().ok();
+        let fits = uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+        let reason = format!("{endpoint:?}, expected an address such as \"http://collector:4317\"");
+        found.unless(fits, "telemetry.otlp_endpoint", reason);
     }
 
     fn check_node(&self, found: &mut Problems) {

@@ -14,7 +14,6 @@
 //! | `check` | what one key alone cannot say |
 //! | `convert` | the options of the store, the router and the sessions |
 //! | `danger` | choices that cost messages |
-//! | `pending` | keys that are read and have no effect yet |
 //! | `demo` | what runs without a file |
 
 mod account;
@@ -31,7 +30,6 @@ mod listener;
 mod load;
 mod node;
 mod operator;
-mod pending;
 mod routing;
 mod session;
 mod source;
@@ -60,13 +58,12 @@ pub use self::operator::{
     LongMessages, MoLongMessages, Operator, OperatorBind, OperatorTls, Receipts, SHORT_CODE_LENGTH_MAX, SenderRule,
     SettleMode, StatusMeaning, TonNpi, TonNpiRules,
 };
-pub use self::pending::Pending;
 pub use self::routing::{MoNoRoute, MoRoute, Route, RouteOperator, Router};
 pub use self::session::{BindErrors, Session};
 pub use self::source::{Changed, Source, Written};
 pub use self::store::{Durability, Journal, Postgres, Store};
 pub use self::telemetry::{LogFormat, LogLevel, Telemetry};
-pub use self::value::{Alphabet, ByteSize, HostPort, PasswordHash, Secret, SystemId, TlvTag};
+pub use self::value::{Alphabet, ByteSize, HostPort, PasswordHash, Ratio, Secret, SystemId, TlvTag};
 
 /// The whole configuration. An absent section has the defaults of its keys.
 #[derive(Clone, Debug, Deserialize)]

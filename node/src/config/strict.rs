@@ -24,6 +24,8 @@ impl Strict {
                     visitor.visit_i64(number)
                 } else if let Ok(number) = text.parse::<u64>() {
                     visitor.visit_u64(number)
+                } else if let Ok(number) = text.parse::<f64>() {
+                    visitor.visit_f64(number)
                 } else if let Ok(truth) = text.parse::<bool>() {
                     visitor.visit_bool(truth)
                 } else {
@@ -93,8 +95,12 @@ impl<'de> Deserializer<'de> for Strict {
         self.scalar(visitor)
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.scalar(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 u8 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        i8 i16 i32 i64 u8 f32 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
         identifier ignored_any
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::value::Ratio;
+
 /// What the node says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,8 +17,10 @@ pub struct Telemetry {
     /// Accounts with metric labels of their own, the first ones that bind; the rest is `_other`. Each costs about a
     /// dozen time series.
     pub accounts_max: u32,
-    /// Where traces go.
+    /// Where spans of messages go, by OTLP over gRPC: `http://collector:4317`.
     pub otlp_endpoint: Option<String>,
+    /// Of how many messages: 0.001 of one in a thousand. Each costs some two microseconds.
+    pub otlp_ratio: Ratio,
 }
 
 impl Default for Telemetry {
@@ -27,6 +31,7 @@ impl Default for Telemetry {
             mask_numbers: true,
             accounts_max: 1_000,
             otlp_endpoint: None,
+            otlp_ratio: Ratio::parts_per_million(1_000),
         }
     }
 }

@@ -144,6 +144,7 @@ fn the_other_defaults_are_those_of_the_design() {
     let telemetry = config.telemetry;
     assert_eq!((telemetry.log_format, telemetry.log_level), (LogFormat::Json, LogLevel::Info));
     assert_eq!((telemetry.mask_numbers, telemetry.accounts_max, telemetry.otlp_endpoint), (true, 1_000, None));
+    assert_eq!(telemetry.otlp_ratio.per_million(), 1_000);
     assert_eq!(config.route[0].operators[0].weight, 1);
 }
 
@@ -279,6 +280,7 @@ log_level = "debug"
 mask_numbers = false
 accounts_max = 9
 otlp_endpoint = "http://collector:4317"
+otlp_ratio = 0.25
 "#;
 
 const EVERY_KEY_YAML: &str = r#"
@@ -372,6 +374,7 @@ telemetry:
   mask_numbers: false
   accounts_max: 9
   otlp_endpoint: http://collector:4317
+  otlp_ratio: 0.25
 "#;
 
 #[test]
@@ -664,7 +667,6 @@ fn the_demo_passes_the_check() {
     let config = Config::demo(folder.path());
     assert_eq!(config.problems(), []);
     assert_eq!(config.certificate_problems(true), []);
-    assert_eq!(config.without_effect(), []);
     let ports: Vec<u16> = config.listener.iter().map(|listener| listener.address.port()).collect();
     assert_eq!(ports, [2775, 2776]);
     assert!(config.listener[1].tls.is_some());
@@ -674,11 +676,23 @@ fn the_demo_passes_the_check() {
 }
 
 #[test]
-fn keys_without_effect_are_listed_and_only_those_that_were_given() {
-    assert_eq!(minimal().without_effect(), []);
-    let keys: Vec<String> =
-        load_toml(EVERY_KEY_TOML).expect("good").without_effect().into_iter().map(|pending| pending.key).collect();
-    assert!(keys.iter().any(|found| found == "telemetry.otlp_endpoint"), "{keys:?}");
+fn spans_go_to_an_address_over_http_and_are_of_a_part_of_the_messages() {
+    let ratio = |text: &str| {
+        and(&format!("[telemetry]\notlp_ratio = {text}")).expect("good").telemetry.otlp_ratio.per_million()
+    };
+    assert_eq!((ratio("1"), ratio("0"), ratio("0.000001")), (1_000_000, 0, 1));
+    for wrong in ["otlp_ratio = 1.5", "otlp_ratio = -0.1", "otlp_ratio = \"half\""] {
+        let (key, reason) = problem(and(&format!("[telemetry]\n{wrong}")));
+        assert_eq!((key.as_str(), reason.contains("from 0 to 1")), ("telemetry.otlp_ratio", true), "{reason}");
+    }
+    for wrong in ["collector:4317", "ftp://collector", "http://"] {
+        let (key, reason) = problem(and(&format!("[telemetry]\notlp_endpoint = {wrong:?}")));
+        assert_eq!(
+            (key.as_str(), reason.contains("http://collector:4317")),
+            ("telemetry.otlp_endpoint", true),
+            "{reason}"
+        );
+    }
 }
 
 #[test]

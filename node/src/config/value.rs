@@ -9,6 +9,32 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use smsc_proto::text::DefaultAlphabet;
 
+/// A part of a whole, written as a number from 0 to 1; kept in parts per million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ratio(u32);
+
+impl Ratio {
+    /// So many parts per million; at most all of them.
+    pub const fn parts_per_million(parts: u32) -> Self {
+        Self(if parts > 1_000_000 { 1_000_000 } else { parts })
+    }
+
+    /// In parts per million: 0 to 1,000,000.
+    pub const fn per_million(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer).map_err(|_| D::Error::custom("expected a number from 0 to 1"))?;
+        match (0.0..=1.0).contains(&number) {
+            true => Ok(Self((number * 1e6).round() as u32)),
+            false => Err(D::Error::custom(format!("{number}, expected a number from 0 to 1"))),
+        }
+    }
+}
+
 /// Octets, written `"512MiB"`, `"10kB"` or as a plain number of octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(u64);

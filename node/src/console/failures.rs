@@ -10,6 +10,8 @@ use smsc_proto::ids::MessageId;
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::Name;
 
+use crate::attempt::Answer;
+
 /// Attempts that are kept; the oldest go first.
 pub const KEPT_MAX: usize = 20_000;
 
@@ -26,17 +28,6 @@ pub struct FailedAttempt {
     pub number: u32,
     /// What it was told.
     pub answer: Answer,
-}
-
-/// How an attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// With this status; by its name, and its code where it has none.
-    Status(&'static str, u32),
-    /// There was no answer in time.
-    None,
-    /// The connection was lost first.
-    LinkLost,
 }
 
 /// See the module.
@@ -62,17 +53,6 @@ impl Failures {
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<FailedAttempt>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Display for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Status("other", code) => write!(f, "status 0x{code:08X}"),
-            Self::Status(name, _) => f.write_str(name),
-            Self::None => f.write_str("no answer in time"),
-            Self::LinkLost => f.write_str("the link was lost"),
-        }
     }
 }
 
@@ -105,11 +85,5 @@ mod tests {
         (0..KEPT_MAX).for_each(|_| failures.add(attempt(8, 1)));
         assert_eq!(failures.of(attempt(7, 1).message_id), []);
         assert_eq!(failures.of(attempt(8, 1).message_id).len(), KEPT_MAX);
-    }
-
-    #[test]
-    fn a_status_without_a_name_is_told_by_its_code() {
-        assert_eq!(Answer::Status("other", 0x401).to_string(), "status 0x00000401");
-        assert_eq!(Answer::Status("ESME_RSYSERR", 8).to_string(), "ESME_RSYSERR");
     }
 }

@@ -32,9 +32,8 @@ use super::entrance::Client;
 use super::listener::Place;
 use super::pending::PendingRequests;
 use super::refusal::Refusal;
-use crate::attempt::{Attempt, unsent};
+use crate::attempt::{Answer, Attempt, unsent};
 use crate::by_partition::ByPartition;
-use crate::console::failures::{Answer, FailedAttempt};
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::{Drain, Leave};
@@ -176,6 +175,7 @@ impl EsmeSession {
             Event::Response { mark, status, pdu: _ } => self.respond_to(mark, status, false),
             Event::LateResponse { mark, status, pdu: _ } => self.respond_to(mark, status, true),
             Event::Unanswered { mark } => {
+                self.attempted(mark, Answer::None);
                 let retry_at = self.services.offer_again.next(mark.number, self.utc);
                 self.settle(mark, Outcome::Unanswered { retry_at });
             }
@@ -277,18 +277,17 @@ impl EsmeSession {
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
             bound.metrics.receipt_delivered();
         }
-        match (&outcome, &self.bound) {
-            (Outcome::Delivered, _) => self.activity.delivered(),
-            (_, Some(bound)) => self.services.failures.add(FailedAttempt {
-                message_id: attempt.message_id,
-                at: self.utc,
-                towards: bound.account.name,
-                number: attempt.number,
-                answer: Answer::Status(status.name(), status.0),
-            }),
-            (_, None) => {}
+        if matches!(outcome, Outcome::Delivered) {
+            self.activity.delivered();
         }
+        self.attempted(attempt, Answer::of(status));
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
+    }
+
+    fn attempted(&self, attempt: Attempt, answer: Answer) {
+        if let Some(bound) = &self.bound {
+            self.services.attempted(Outbox::Account(bound.account.name), &attempt, answer, self.utc);
+        }
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
@@ -349,6 +348,7 @@ impl EsmeSession {
     fn closed(&mut self, reason: CloseReason) {
         let retry_at = self.utc;
         for attempt in self.wire.session.take_outstanding() {
+            self.attempted(attempt, Answer::LinkLost);
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         // The place is free from now on: whoever has our unbind_resp may bind again at once.

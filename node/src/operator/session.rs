@@ -35,10 +35,9 @@ use super::link::{OperatorLink, SessionEnded};
 use super::link_status::{LinkState, LinkStatus};
 use super::profile::Profile;
 use super::submit;
-use crate::attempt::{Attempt, unsent};
+use crate::attempt::{Answer, Attempt, unsent};
 use crate::by_partition::ByPartition;
 use crate::config::MoLongMessages;
-use crate::console::failures::{Answer, FailedAttempt};
 use crate::puller::{NextPull, Puller};
 use crate::services::Services;
 use crate::shutdown::Drain;
@@ -149,7 +148,8 @@ impl OperatorSession {
             Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref(), true),
             Event::Unanswered { mark } => {
                 self.metrics.attempts("timeout", 1);
-                self.failed(mark, Answer::None);
+                self.status.tally().failed("no answer");
+                self.attempted(mark, Answer::None);
                 let retry_at = self.profile.retry.next(mark.number, self.utc);
                 self.free_place_behind(mark);
                 self.settle(mark, Outcome::Unanswered { retry_at });
@@ -262,26 +262,15 @@ impl OperatorSession {
         self.metrics.attempts(submit::result_label(&outcome), 1);
         match outcome {
             Outcome::Sent { .. } | Outcome::Delivered => self.well += 1,
-            _ => self.failed(attempt, Answer::Status(status.name(), status.0)),
+            _ => self.status.tally().failed(status.name()),
         }
+        self.attempted(attempt, Answer::of(status));
         let late = late || self.puller.is_of_the_past(attempt.lease);
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
-    /// An attempt came to nothing: whoever asks for the message is told why.
-    fn failed(&self, attempt: Attempt, answer: Answer) {
-        self.status.tally().failed(match answer {
-            Answer::Status(name, _) => name,
-            Answer::None => "no answer",
-            Answer::LinkLost => "link lost",
-        });
-        self.services.failures.add(FailedAttempt {
-            message_id: attempt.message_id,
-            at: self.utc,
-            towards: self.profile.name,
-            number: attempt.number,
-            answer,
-        });
+    fn attempted(&self, attempt: Attempt, answer: Answer) {
+        self.services.attempted(Outbox::Operator(self.profile.name), &attempt, answer, self.utc);
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
@@ -303,7 +292,8 @@ impl OperatorSession {
         let was_bound = self.bound_at.is_some();
         for attempt in lost {
             let retry_at = self.profile.retry.next(attempt.number, self.utc);
-            self.failed(attempt, Answer::LinkLost);
+            self.status.tally().failed("link lost");
+            self.attempted(attempt, Answer::LinkLost);
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         if was_bound {
@@ -518,6 +508,10 @@ impl Handler<Accepted> for OperatorSession {
     type Result = ();
 
     fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        if let Some(spans) = &self.services.spans {
+            let ids = accepted.items.iter().filter_map(|(_, result)| result.ok());
+            spans.accepted(Outbox::Operator(self.profile.name), Instant::now(), ids);
+        }
         for (sequence_number, result) in accepted.items {
             let status = if result.is_ok() { CommandStatus::ESME_ROK } else { CommandStatus::ESME_RX_T_APPN };
             self.respond(sequence_number, status);

@@ -90,6 +90,11 @@ const DECLARED: &[(&str, Kind, &str)] = &[
         "Attempts to write call detail records that failed: they are kept and written later.",
     ),
     ("smsc_cdr_files_total", Kind::Counter, "Files of call detail records that were closed."),
+    (
+        "smsc_otlp_spans_total",
+        Kind::Counter,
+        "Spans by what became of them: exported, failed (the collector did not take them) or dropped (no room).",
+    ),
     ("smsc_window_size", Kind::Gauge, "Messages that may be unanswered, over all bound sessions."),
 ];
 

@@ -115,13 +115,6 @@ fn a_secret_is_not_printed_with_the_reason() {
 }
 
 #[test]
-fn keys_without_effect_are_named_and_do_not_stop_the_start() {
-    let checked = check("smsc.toml", &format!("{GOOD}\n[telemetry]\notlp_endpoint = \"http://c:4317\"\n"));
-    assert_eq!(checked.code, Some(0));
-    assert!(checked.stdout.contains("telemetry.otlp_endpoint"), "{checked:?}");
-}
-
-#[test]
 fn a_journal_that_keeps_nothing_is_called_so_by_the_check_and_at_the_start() {
     let checked = check("smsc.toml", &format!("{GOOD}\n[store]\njournal = \"nothing\"\n"));
     assert_eq!(checked.code, Some(0));

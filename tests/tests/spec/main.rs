@@ -50,13 +50,11 @@ mod delivery_receipt;
 
 // Messages from handsets.
 mod mobile_originated;
-mod nodes;
 
 // Calling an ESME that waits.
 mod outbind;
 
 // 3.3, 3.4 and 5.0.
-mod traces;
 mod version;
 
 // Long messages.
@@ -128,8 +126,17 @@ mod overrides;
 // How a node goes.
 mod shutdown;
 
+// Nodes out of service and back, for good, and from one release to the next.
+mod nodes;
+
 // What an engineer sees.
 mod metrics;
+
+// Every PDU of one account, or about one number.
+mod traces;
+
+// The steps of a message, for OpenTelemetry.
+mod spans;
 
 // What operations people ask and do, over HTTP.
 mod api;

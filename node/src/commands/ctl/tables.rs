@@ -518,9 +518,6 @@ fn config(answer: &Value) -> String {
     for danger in list(&answer["dangers"]) {
         text.push_str(&format!("WARNING: {}: {}\n", text_of(&danger["key"]), text_of(&danger["note"])));
     }
-    for pending in list(&answer["without_effect"]) {
-        text.push_str(&format!("{}: {}\n", text_of(&pending["key"]), text_of(&pending["note"])));
-    }
     let values = serde_json::to_string_pretty(&answer["values"]).unwrap_or_default();
     text.push_str(&format!("what file, environment and changes say, without defaults and secrets:\n{values}\n"));
     text

@@ -28,7 +28,6 @@ pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Res
         (Mood::Warn, "Not in force", texts("left_out")),
         (Mood::Warn, "In force after a restart", texts("waits_for_restart")),
         (Mood::Warn, "Dangerous", texts("dangers")),
-        (Mood::Calm, "Without effect yet", texts("without_effect")),
     ];
     Ok(part(
         "changes",

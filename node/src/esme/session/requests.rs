@@ -11,7 +11,7 @@ use smsc_proto::smpp::pdu::{
     CancelSm, DataSmBody, MessageIdBody, Pdu, QuerySm, ReplaceSm, SmBody, SubmitMulti, SubmitMultiResp,
 };
 use smsc_proto::smpp::tlv::{Tlv, TlvBytes, tag};
-use smsc_store::{Accepted, Cancel, Cancelled, Find, Found, NewMessage, Replace, Replaced};
+use smsc_store::{Accepted, Cancel, Cancelled, Find, Found, NewMessage, Outbox, Replace, Replaced};
 
 use super::{Bound, EsmeSession};
 use crate::esme::account::Account;
@@ -251,6 +251,11 @@ impl Handler<Accepted> for EsmeSession {
 
     fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
         let congestion = self.congestion();
+        let asked = self.asked.pop_front();
+        if let (Some(spans), Some(bound), Some(asked)) = (&self.services.spans, &self.bound, asked) {
+            let ids = accepted.items.iter().filter_map(|(_, result)| result.ok());
+            spans.accepted(Outbox::Account(bound.account.name), asked, ids);
+        }
         let mut count = 0;
         for (sequence_number, result) in accepted.items {
             match result {
@@ -263,7 +268,7 @@ impl Handler<Accepted> for EsmeSession {
         }
         if let Some(bound) = &self.bound {
             bound.metrics.accepted(count);
-            if let Some(asked) = self.asked.pop_front() {
+            if let Some(asked) = asked {
                 bound.metrics.answered(asked.elapsed());
             }
         }
