@@ -106,6 +106,13 @@ fn start_load_with(arguments: &str) -> Running {
     start(usual.into_iter().chain(arguments.split_whitespace()))
 }
 
+/// The middle one of what the turns of a row came to.
+pub(crate) fn median_of<T>(turns: &[T], value: impl Fn(&T) -> Result<f64, String>) -> Result<f64, String> {
+    let mut values = turns.iter().map(value).collect::<Result<Vec<f64>, String>>()?;
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().ok_or_else(|| "there was no turn".to_owned())
+}
+
 /// As arguments say it.
 pub(crate) fn text(duration: Duration) -> String {
     humantime::format_duration(duration).to_string().replace(' ', "")

@@ -64,9 +64,14 @@ pub(crate) struct Centre {
 impl Centre {
     /// Starts both and waits for the links.
     pub(crate) fn start(links: u32) -> Self {
+        Self::start_with(links, |configuration| configuration)
+    }
+
+    /// The same with more in the node's configuration.
+    pub(crate) fn start_with(links: u32, more: impl FnOnce(Configuration) -> Configuration) -> Self {
         let port = Port::take();
         let operator = SimulatedOperator::start(&port);
-        let node = configuration(&port, links).start();
+        let node = more(configuration(&port, links)).start();
         expect_links(&node, links);
         Self { node, operator, _port: port }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use smsc_tests::port::Port;
 
-use crate::bench::{Bench, Durable, text};
+use crate::bench::{Bench, Durable, median_of, text};
 use crate::centre::configuration;
 use crate::figure::{Figure, Unit};
 use crate::loaded::Loaded;
@@ -28,9 +28,10 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Vec<Figure>, String> {
     let pairs = (0..bench.pick(3, 1))
         .map(|_| Ok(Pair { durable: accept(bench, DURABLE)?, nothing: accept(bench, NOTHING)? }))
         .collect::<Result<Vec<_>, String>>()?;
-    let rate = median(&pairs, |pair| pair.durable.accepted_per_second())?;
-    let cpu = median(&pairs, |pair| pair.durable.node_cpu())?;
-    let ratio = median(&pairs, |pair| Ok(pair.durable.accepted_per_second()? / pair.nothing.accepted_per_second()?))?;
+    let rate = median_of(&pairs, |pair| pair.durable.accepted_per_second())?;
+    let cpu = median_of(&pairs, |pair| pair.durable.node_cpu())?;
+    let ratio =
+        median_of(&pairs, |pair| Ok(pair.durable.accepted_per_second()? / pair.nothing.accepted_per_second()?))?;
     let (least, aim) = match bench.durable {
         Durable::Sled => (250_000.0, Some(450_000.0)),
         Durable::Postgres => (100_000.0, None),
@@ -47,10 +48,4 @@ fn accept(bench: &mut Bench, keys: &str) -> Result<Loaded, String> {
     let node = configuration(&nobody, 1).section("store", keys).start();
     let seconds = text(bench.pick(Duration::from_secs(4), Duration::from_millis(500)));
     bench.load(&node, &format!("--binds 16 --window 100 --receipts off --duration {seconds}"))
-}
-
-fn median(pairs: &[Pair], value: impl Fn(&Pair) -> Result<f64, String>) -> Result<f64, String> {
-    let mut values = pairs.iter().map(value).collect::<Result<Vec<f64>, String>>()?;
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().ok_or_else(|| "there was no pair".to_owned())
 }

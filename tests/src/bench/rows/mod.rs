@@ -4,6 +4,7 @@ mod accept;
 mod backlog;
 mod cluster;
 mod elsewhere;
+mod extras;
 mod idle;
 mod neighbours;
 mod one_bind;
@@ -29,6 +30,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "accept", what: "accept, durable, 16 binds × window 100", run: accept::run },
     Row { name: "life-16", what: "whole life, flood, 16 links × 100", run: whole_life::over_16_links },
     Row { name: "life-4", what: "whole life, flood, 4 links × 100", run: whole_life::over_4_links },
+    Row { name: "extras", what: "whole life with CDRs, with spans, against neither", run: extras::run },
     Row { name: "paced-100k", what: "whole life, paced at 100,000/s for 30 s", run: paced::at_100_000 },
     Row { name: "paced-5k", what: "whole life, paced at 5,000/s", run: paced::at_5_000 },
     Row { name: "window-1", what: "accept, durable, one bind, window 1", run: one_bind::run },
