@@ -20,17 +20,19 @@ mod difference;
 mod metrics;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use actix::Addr;
 use arc_swap::ArcSwap;
+use serde_json::Value as Json;
 use smsc_proto::timestamp::Timestamp;
 use smsc_router::RouterHandle;
 use smsc_router::messages::Reconfigure;
 use tokio::sync::{Mutex as AsyncMutex, watch as watch_channel};
 
-use crate::config::{Change, Changed, Config, ConfigError, EntryKey, Source, Token, Written};
+use crate::config::{Change, Changed, Config, ConfigError, EntryKey, Source, Token, Written, different, keys};
 use crate::esme::session::{AccountChanged, Disconnect};
 use crate::live::Live;
 use crate::operator::keeper::LinkKeeper;
@@ -68,6 +70,8 @@ pub struct Beginning {
 pub struct LiveConfig {
     source: Source,
     file_config: Config,
+    /// What the source said at the start, key by key.
+    started: BTreeMap<String, Json>,
     overrides_file: OverridesFile,
     services: Arc<Services>,
     links: Arc<LinkKeeper>,
@@ -161,6 +165,7 @@ impl LiveConfig {
         Arc::new(Self {
             source,
             file_config,
+            started: keys(&written.shown(&[])),
             overrides_file,
             services,
             links,
@@ -279,6 +284,17 @@ impl LiveConfig {
         let state = self.state.lock().await;
         let entries = state.overrides.iter().cloned().collect();
         Origins { entries, left_out: self.report().left_out.clone(), written: state.written.clone() }
+    }
+
+    /// Keys that the file says otherwise than when the node was started, and that count from the next start on: with what
+    /// is in force and what the file says.
+    pub async fn waiting(&self) -> Vec<(String, Json, Json)> {
+        let now = keys(&self.state.lock().await.written.shown(&[]));
+        let sections = self.report().waits_for_restart.clone();
+        let waits = |key: &str| {
+            key != "telemetry.log_level" && sections.contains(&key.split(['.', '[']).next().unwrap_or_default())
+        };
+        different(&self.started, &now).into_iter().filter(|(key, ..)| waits(key)).collect()
     }
 
     /// How the last reload went.
@@ -402,7 +418,7 @@ impl Origins {
     }
 
     /// The whole configuration for people: without secrets.
-    pub fn shown(&self) -> serde_json::Value {
+    pub fn shown(&self) -> Json {
         let in_force = |entry: &&Entry| self.left_out(&entry.key).is_none();
         let changes: Vec<Change> = self.entries.iter().filter(in_force).filter_map(Entry::change).collect();
         self.written.shown(&changes)

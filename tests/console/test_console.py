@@ -160,6 +160,41 @@ class Messages(unittest.TestCase):
             self.assertIn("Not done: what is final", said[1])
             one.locator("#found .state").filter(has_text="DELETED").wait_for()
 
+    def test_one_that_waits_for_its_next_attempt_is_tried_at_once(self):
+        message = centre.send("447700900004", "--no-receipt")
+        waits = lambda: centre.api(f"messages/{message}")["deliveries"][0]
+        cast.until("it waits long", lambda: waits()["attempts"] == 3 and waits()["place"] == "retry")
+        with browser.page(f"{centre.url}/?q={message}") as page:
+            page.get_by_role("button", name="Try now").click()
+            page.locator("#ask-yes").click()
+            cast.until("it was tried again", lambda: waits()["attempts"] == 4)
+
+    def test_what_waits_for_one_operator_is_moved_to_another_or_ended(self):
+        with browser.page(centre.url) as page:
+            messages = [centre.send(f"44770090001{number}", "--no-receipt") for number in range(2)]
+            final = lambda: [centre.api(f"messages/{message}")["deliveries"][0]["final"] for message in messages]
+            form = page.locator("#move-form")
+            form.locator("[name=from]").select_option("sour")
+            form.locator("[name=to]").select_option("north")
+            form.locator("button").click()
+            page.locator("#ask-text").filter(has_text=re.compile(r"Move \d+ messages from sour to north")).wait_for()
+            shot(page, "move")
+            page.locator("#ask-yes").click()
+            page.locator("#toast:visible").filter(has_text="Done.").wait_for()
+            cast.until("north has delivered them", lambda: all(final()))
+            centre.api("links/sour:0/pause", method="POST", body={})
+            try:
+                messages = [centre.send("447700900020", "--no-receipt")]
+                row = page.locator("[id='queue:operator:sour']")
+                row.get_by_role("button", name="Purge").click()
+                page.locator("#ask-text").filter(has_text="End 1 message of those that wait").wait_for()
+                page.locator("#ask-yes").click()
+                cast.until("it has ended", lambda: all(final()))
+                row.wait_for(state="detached")
+                page.locator("#audit").get_by_text("queue.purge").first.wait_for()
+            finally:
+                centre.api("links/sour:0/resume", method="POST", body={})
+
     def test_an_unknown_message_and_a_huge_question_with_plain_words(self):
         with browser.page(centre.url) as page:
             self.find(page, "999999999999999999")
@@ -245,6 +280,18 @@ class Hands(unittest.TestCase):
             one.locator("#routes").get_by_role("button", name="Back to the file").click()
             one.locator("#ask-yes").click()
             one.locator("#routes tr").filter(has_text="4799").wait_for(state="detached")
+
+
+    def test_what_the_file_says_and_counts_only_after_a_restart_is_shown_key_by_key(self):
+        said = centre.file.read_text()
+        try:
+            centre.file.write_text(said.replace('deadline = "5s"', 'deadline = "6s"'))
+            with browser.page(centre.url) as page:
+                row = page.locator("#waits tbody tr").filter(has_text="drain.deadline")
+                row.wait_for()
+                self.assertEqual(row.locator("td").all_inner_texts(), ["smsc-0", "5s", "6s"])
+        finally:
+            centre.file.write_text(said)
 
 
 class Without_scripts(unittest.TestCase):

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::auth::Caller;
 use super::error::{ApiError, json_body};
 use super::{Node, Shared, audit, system_time};
+use crate::config::keys;
 use crate::reload::Report;
 
 /// GET config
@@ -26,6 +27,23 @@ pub(super) async fn show(State(api): State<Arc<Shared>>) -> Result<impl IntoResp
         .map(|danger| json!({ "key": danger.key, "note": danger.note }))
         .collect();
     Ok(json_body(&json))
+}
+
+/// Keys that are a node's own.
+const OWN: [&str; 3] = ["node.", "cluster.advertise", "cluster.listen"];
+
+/// GET config/differences
+pub(super) async fn differences(State(api): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
+    let node = api.node()?;
+    let mut said = keys(&node.config.origins().await.shown());
+    said.retain(|key, _| !OWN.iter().any(|own| key.starts_with(own)));
+    let waits = node.config.waiting().await.into_iter();
+    let waits = waits.map(|(key, in_force, file)| json!({ "key": key, "in_force": in_force, "file": file }));
+    Ok(json_body(&json!({
+        "node": node.services.config.node.name,
+        "waits": waits.collect::<Vec<_>>(),
+        "keys": said,
+    })))
 }
 
 /// POST config/reload

@@ -70,6 +70,7 @@ fn endpoints() -> Vec<Endpoint> {
         endpoint("get", "/api/v1/cdr", viewer, all(merge::cdr), get(cdr::status)),
         endpoint("post", "/api/v1/cdr/rotate", operator, all(merge::cdr), post(cdr::rotate)),
         endpoint("get", "/api/v1/config", viewer, one, get(config::show)),
+        endpoint("get", "/api/v1/config/differences", viewer, all(merge::differences), get(config::differences)),
         endpoint("post", "/api/v1/config/reload", admin, one, post(config::reload)),
         endpoint("post", "/api/v1/drain", admin, one, post(nodes::stop)),
         endpoint("get", "/api/v1/whoami", viewer, Spread::Here, get(watched::whoami)),

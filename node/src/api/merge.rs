@@ -100,6 +100,26 @@ pub(super) fn queues(mut answers: Vec<Value>, _: &Asking) -> Value {
     json!({ "queues": queues })
 }
 
+/// Where nodes are configured otherwise than others, and what waits for their restart.
+pub(super) fn differences(answers: Vec<Value>, _: &Asking) -> Value {
+    let name = |answer: &Value| text(&answer["node"]);
+    let mut keys: Vec<&String> =
+        answers.iter().filter_map(|answer| answer["keys"].as_object()).flat_map(Map::keys).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let said = |key: &String| -> Vec<(String, &Value)> {
+        answers.iter().map(|answer| (name(answer), &answer["keys"][key])).collect()
+    };
+    let differs = |said: &[(String, &Value)]| said.windows(2).any(|two| two[0].1 != two[1].1);
+    let differences = keys.into_iter().map(|key| (key, said(key))).filter(|(_, said)| differs(said));
+    let differences = differences.map(|(key, said)| {
+        let values: Map<String, Value> = said.into_iter().map(|(node, value)| (node, value.clone())).collect();
+        json!({ "key": key, "values": values })
+    });
+    let nodes = answers.iter().map(|answer| json!({ "node": name(answer), "waits": answer["waits"] }));
+    json!({ "nodes": nodes.collect::<Vec<_>>(), "differences": differences.collect::<Vec<_>>() })
+}
+
 /// What was done to what waits.
 pub(super) fn swept(answers: Vec<Value>, _: &Asking) -> Value {
     let count: u64 = answers.iter().filter_map(|answer| answer["count"].as_u64()).sum();

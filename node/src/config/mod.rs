@@ -11,6 +11,7 @@
 //! | `value` | sizes, secrets, names and addresses as the sections use them |
 //! | `load` | file and environment become one [`Config`]; `strict` reads values without guessing |
 //! | `source`, `entry` | the same read again, and with changes on top: what may change while the node runs |
+//! | `keys` | its keys one by one, to be compared with those of another |
 //! | `check` | what one key alone cannot say |
 //! | `convert` | the options of the store, the router and the sessions |
 //! | `danger` | choices that cost messages |
@@ -26,6 +27,7 @@ mod demo;
 mod entry;
 mod error;
 mod http;
+mod keys;
 mod listener;
 mod load;
 mod node;
@@ -52,6 +54,7 @@ pub use self::danger::Danger;
 pub use self::entry::{Change, EntryKey, without_secrets};
 pub use self::error::{ConfigError, Problem};
 pub use self::http::{Http, Role, Token};
+pub use self::keys::{different, keys};
 pub use self::listener::{Listener, ListenerTls, ProxyProtocol};
 pub use self::node::Node;
 pub use self::operator::{

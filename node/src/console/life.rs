@@ -100,7 +100,16 @@ fn one(message: &Value, open: bool, visitor: &Visitor) -> Markup {
             }
             ol .life { @for step in message["life"].as_array().into_iter().flatten() { (life_step(step, now)) } }
             @if visitor.operates() && message["final"] == false && message["direction"] == "mt" {
-                div .acts { (act(&Act {
+                div .acts {
+                @if message["place"] == "retry" { (act(&Act {
+                    label: "Try now",
+                    question: format!("Try message {id} at once? It waits for its next attempt."),
+                    path: format!("messages/{}/retry", escaped(id)),
+                    method: "POST",
+                    body: json!({}),
+                    dangerous: false,
+                })) }
+                (act(&Act {
                     label: "Cancel message",
                     question: format!("Cancel message {id}? It ends as DELETED, and its sender is told if it asked for a receipt. This cannot be undone."),
                     path: format!("messages/{}/cancel", escaped(id)),

@@ -158,7 +158,7 @@ async fn part_html(asker: &Asker, part: Part, view: &View, visitor: &Visitor) ->
         Part::Links => sections::links(asker, view, visitor).await,
         Part::Nodes => sections::nodes(asker, visitor).await,
         Part::Accounts => sections::accounts(asker, view, visitor).await,
-        Part::Queues => sections::queues(asker).await,
+        Part::Queues => sections::queues(asker, visitor).await,
         Part::Routes => sections::routes(asker, view, visitor).await,
         Part::Cdr => sections::cdr(asker, visitor).await,
         Part::Changes => sections::changes(asker, visitor).await,

@@ -37,6 +37,26 @@ fn names(list: &Value, field: &str) -> Vec<String> {
 }
 
 #[test]
+fn where_nodes_are_configured_otherwise_than_others_is_told_key_by_key() {
+    let operator = Operator::start("op-a");
+    let cluster = Cluster::start_with(2, &with(&operator), |number, configuration| match number {
+        0 => configuration.account_with("bank", "binds_max = 3\npassword = \"a secret of one\""),
+        _ => configuration.account_with("bank", "binds_max = 4\npassword = \"a secret of the other\""),
+    });
+    let answer = cluster.node(1).api().get("config/differences");
+    let differs = |key: &str| {
+        let all = answer["differences"].as_array().unwrap();
+        all.iter().find(|one| one["key"] == key).map(|one| one["values"].clone())
+    };
+    assert_eq!(differs("account[\"bank\"].binds_max"), Some(json!({ "smsc-0": 3, "smsc-1": 4 })), "{answer}");
+    assert_eq!((differs("account[\"demo\"].system_id"), differs("node.name")), (None, None), "{answer}");
+    let table = ctl(cluster.node(0), &["config", "diff"]).stdout;
+    let row = table.lines().find(|line| line.contains("binds_max")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["account[\"bank\"].binds_max", "3", "4"], "{table}");
+    assert!(!format!("{answer}{table}").contains("secret"), "{answer}{table}");
+}
+
+#[test]
 fn any_node_shows_nodes_sessions_links_accounts_and_queues_of_all() {
     let operator = Operator::start("op-a");
     let cluster = Cluster::start(3, &with(&operator));

@@ -142,6 +142,10 @@ fn what_cannot_follow_is_named_and_waits_for_the_restart() {
     node.process().expect_output("config.restart");
     let config = node.api().get("config");
     assert_eq!(config["waits_for_restart"], json!(["session", "store"]), "{config}");
+    let waits = node.api().get("config/differences")["nodes"][0]["waits"].clone();
+    let response = json!({ "key": "session.response", "in_force": null, "file": "7s" });
+    assert!(waits.as_array().unwrap().contains(&response), "{waits}");
+    assert!(!waits.to_string().contains("shop"), "what counts already does not wait: {waits}");
     assert_eq!(status_of_bind(&node, "shop", PASSWORD), CommandStatus::ESME_ROK, "the rest counts");
     let log = node.process().output();
     let line = log.lines().find(|line| line.contains("config.restart")).unwrap();

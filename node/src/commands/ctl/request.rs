@@ -64,6 +64,7 @@ impl Request {
             Verb::Cdr { verb: None | Some(Cdr::Status) } => get("cdr"),
             Verb::Cdr { verb: Some(Cdr::Rotate) } => post(&["cdr", "rotate"], None),
             Verb::Config { verb: None | Some(Config::Show) } => get("config"),
+            Verb::Config { verb: Some(Config::Diff) } => get("config/differences"),
             Verb::Config { verb: Some(Config::Reload) } => post(&["config", "reload"], None),
             Verb::Events { .. } | Verb::Top | Verb::Completions { .. } => {
                 return Err(CtlError::Usage("this is no single request".to_owned()));

@@ -37,6 +37,7 @@ pub(super) fn text(verb: &Verb, answer: &Value) -> String {
         Verb::Cdr { verb: Some(Cdr::Rotate) } => cdr_rotated(answer),
         Verb::Cdr { .. } => cdr(answer),
         Verb::Config { verb: Some(Config::Reload) } => reloaded(answer),
+        Verb::Config { verb: Some(Config::Diff) } => differences(answer),
         Verb::Config { .. } => config(answer),
         Verb::Sessions { .. } | Verb::Links { .. } => format!("done: {}\n", text_of(&answer["note"])),
         Verb::Events { .. } | Verb::Top | Verb::Completions { .. } => String::new(),
@@ -521,6 +522,44 @@ fn config(answer: &Value) -> String {
     let values = serde_json::to_string_pretty(&answer["values"]).unwrap_or_default();
     text.push_str(&format!("what file, environment and changes say, without defaults and secrets:\n{values}\n"));
     text
+}
+
+fn differences(answer: &Value) -> String {
+    let nodes: Vec<String> = list(&answer["nodes"]).map(|node| text_of(&node["node"])).collect();
+    let of_node = |node: &Value| {
+        let row = |wait: &Value| [&node["node"], &wait["key"], &wait["in_force"], &wait["file"]].map(said).to_vec();
+        list(&node["waits"]).map(row).collect::<Vec<_>>()
+    };
+    let waits: Vec<_> = list(&answer["nodes"]).flat_map(of_node).collect();
+    let differing = list(&answer["differences"]).map(|one| {
+        let values = nodes.iter().map(|node| said(&one["values"][node]));
+        std::iter::once(text_of(&one["key"])).chain(values).collect::<Vec<_>>()
+    });
+    let differing: Vec<_> = differing.collect();
+    let mut text = String::new();
+    if !waits.is_empty() {
+        text += "what counts from the next start on:\n";
+        text += &table(&["NODE", "KEY", "IN FORCE", "THE FILE SAYS"], waits);
+    }
+    if !differing.is_empty() {
+        text += "where nodes differ:\n";
+        let titles: Vec<&str> = std::iter::once("KEY").chain(nodes.iter().map(String::as_str)).collect();
+        text += &table(&titles, differing);
+    }
+    match (text.is_empty(), nodes.len()) {
+        (true, 0 | 1) => "what the file says is in force\n".to_owned(),
+        (true, _) => format!("{} are configured alike, and what their files say is in force\n", nodes.join(", ")),
+        (false, _) => text,
+    }
+}
+
+/// A value as a file has it; nothing where none is said.
+fn said(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn reloaded(answer: &Value) -> String {

@@ -461,6 +461,8 @@ pub(super) enum Cdr {
 pub(super) enum Config {
     /// All of it
     Show,
+    /// Where nodes are configured otherwise than others, and what waits for their restart
+    Diff,
     /// Read the files again
     Reload,
 }

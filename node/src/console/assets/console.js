@@ -1,6 +1,6 @@
 // The page as it lives: parts are asked for again and again, at once when something happens, and put in their place.
 
-import { act, setRoute, tell } from "./actions.js";
+import { act, moveQueue, setRoute, tell } from "./actions.js";
 import { follow, redraw } from "./charts.js";
 import { morph } from "./morph.js";
 import { Refused, hasToken, json, listen, setToken, text } from "./net.js";
@@ -216,6 +216,9 @@ document.addEventListener("submit", (event) => {
   } else if (form.id === "route-form") {
     event.preventDefault();
     setRoute(form, () => show(["routes", "changes", "audit"]));
+  } else if (form.id === "move-form") {
+    event.preventDefault();
+    moveQueue(form, () => show(["queues", "audit"]));
   }
 });
 

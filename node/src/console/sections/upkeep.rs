@@ -12,6 +12,7 @@ use crate::console::words::{age, long};
 
 pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Result<Markup, Refused> {
     let (config, answer) = (asker.get("config").await?, asker.get("overrides").await?);
+    let differences = asker.get("config/differences").await?;
     let now = now();
     let overrides = list(&answer, "overrides");
     let about = html! { code { (config["file"].as_str().unwrap_or("no file: the demo")) } ", read " (ago(&config["loaded"], now)) " ago" };
@@ -24,9 +25,11 @@ pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Res
             })
             .collect::<Vec<_>>()
     };
+    let waits = waits(&differences);
     let notes = [
         (Mood::Warn, "Not in force", texts("left_out")),
-        (Mood::Warn, "In force after a restart", texts("waits_for_restart")),
+        // Of changed secrets no key can be shown.
+        (Mood::Warn, "In force after a restart", if waits.is_none() { texts("waits_for_restart") } else { Vec::new() }),
         (Mood::Warn, "Dangerous", texts("dangers")),
     ];
     Ok(part(
@@ -34,13 +37,15 @@ pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Res
         "Configuration",
         about,
         html! {
-            (silent(&answer))
+            (silent(&differences))
             @if !config["error"].is_null() {
                 p .error { (state(Mood::Bad, "not read")) " " (text(&config["error"], "reason")) " The node goes on with what it had." }
             }
             dl .notes { @for (mood, title, lines) in notes { @if !lines.is_empty() {
                 dt { (state(mood, title)) } dd { ul { @for line in lines { li { (line) } } } }
             } } }
+            @if let Some(waits) = waits { (waits) }
+            (differing(&differences))
             @if overrides.is_empty() { p .none { "Nothing was changed on top of the file." } } @else {
                 table {
                     thead { tr { th scope="col" { "Entry" } th scope="col" { "Changed to" } th scope="col" { "By" } th scope="col" { "When" } th scope="col" { span .hidden { "Actions" } } } }
@@ -58,6 +63,48 @@ pub(in crate::console) async fn changes(asker: &Asker, visitor: &Visitor) -> Res
             })) } }
         },
     ))
+}
+
+/// What the files say and the nodes do not do yet.
+fn waits(answer: &Value) -> Option<Markup> {
+    let of_node = |node| list(node, "waits").iter().map(move |wait| (text(node, "node"), wait));
+    let waits: Vec<_> = list(answer, "nodes").iter().flat_map(of_node).collect();
+    (!waits.is_empty()).then(|| html! {
+        table #waits {
+            caption { (state(Mood::Warn, "In force after a restart")) }
+            thead { tr { th scope="col" { "Key" } th scope="col" { "Node" } th scope="col" { "In force" } th scope="col" { "The file says" } } }
+            tbody { @for (node, wait) in waits.iter().take(ROWS_MAX) { tr {
+                th scope="row" { code { (text(wait, "key")) } }
+                td data-label="Node" { (node) }
+                td data-label="In force" .words { (said(&wait["in_force"])) }
+                td data-label="The file says" .words { (said(&wait["file"])) }
+            } } }
+        }
+        (cut(waits.len()))
+    })
+}
+
+/// Where nodes are configured otherwise than others.
+fn differing(answer: &Value) -> Markup {
+    let (nodes, differences) = (list(answer, "nodes"), list(answer, "differences"));
+    html! {
+        @if !differences.is_empty() {
+            table #differences {
+                caption { (state(Mood::Warn, "Nodes differ")) }
+                thead { tr { th scope="col" { "Key" } @for node in nodes { th scope="col" { (text(node, "node")) } } } }
+                tbody { @for one in differences.iter().take(ROWS_MAX) { tr {
+                    th scope="row" { code { (text(one, "key")) } }
+                    @for node in nodes { @let name = text(node, "node");
+                        td data-label=(name) .words { (said(&one["values"][name])) } }
+                } } }
+            }
+            (cut(differences.len()))
+        }
+    }
+}
+
+fn said(value: &Value) -> Markup {
+    html! { @match value { Value::Null => "–", Value::String(text) => code { (text) }, other => code { (other) } } }
 }
 
 fn override_row(entry: &Value, visitor: &Visitor) -> Markup {

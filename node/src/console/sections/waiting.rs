@@ -1,16 +1,17 @@
 //! What waits, for whom, since when.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Mood, ROWS_MAX, ago, count, cut, list, now, part, silent, state, text};
+use super::{Act, Mood, ROWS_MAX, act, ago, count, cut, list, now, part, silent, state, text};
 use crate::console::ask::{Asker, Refused};
+use crate::console::page::{Visitor, escaped};
 use crate::console::words::{age, grouped};
 
 /// A queue that could move and has not for so long is shown as broken.
 const OLD: u64 = 300;
 
-pub(in crate::console) async fn queues(asker: &Asker) -> Result<Markup, Refused> {
+pub(in crate::console) async fn queues(asker: &Asker, visitor: &Visitor) -> Result<Markup, Refused> {
     let answer = asker.get("queues").await?;
     let queues = list(&answer, "queues");
     let now = now();
@@ -22,6 +23,8 @@ pub(in crate::console) async fn queues(asker: &Asker) -> Result<Markup, Refused>
             + count(queue, "enroute")
             > 0
     };
+    let operators = asker.get("operators").await?;
+    let operators = list(&operators, "operators");
     let busy: Vec<&Value> = queues.iter().filter(|queue| waits(queue)).collect();
     let about = match busy.len() {
         0 => html! { "nothing waits" },
@@ -40,7 +43,7 @@ pub(in crate::console) async fn queues(asker: &Asker) -> Result<Markup, Refused>
                         th scope="col" .number title="Handed to a link or a bind, not answered" { "With a peer" }
                         th scope="col" .number { "Retry later" } th scope="col" .number { "Scheduled" }
                         th scope="col" .number title="With the operator, receipt awaited" { "Receipt awaited" }
-                        th scope="col" { "Oldest that is due" }
+                        th scope="col" { "Oldest that is due" } th scope="col" { span .hidden { "Actions" } }
                     } }
                     tbody { @for queue in busy.iter().take(ROWS_MAX) {
                         @let (kind, name) = (text(queue, "kind"), text(queue, "name"));
@@ -55,13 +58,39 @@ pub(in crate::console) async fn queues(asker: &Asker) -> Result<Markup, Refused>
                             td data-label="Scheduled" .number { (grouped(count(queue, "scheduled"))) }
                             td data-label="Receipt awaited" .number { (grouped(count(queue, "enroute"))) }
                             td data-label="Oldest" { (ago(&queue["oldest_due"], now)) }
+                            td .acts { @if kind == "operator" && visitor.is_admin() { (purge(name)) } }
                         }
                     } }
                 }
                 (cut(busy.len()))
+                @if visitor.operates() && operators.len() > 1 { (move_form(operators)) }
             }
         },
     ))
+}
+
+fn purge(operator: &str) -> Markup {
+    act(&Act {
+        label: "Purge",
+        question: format!(
+            "End {{count}} of those that wait for {operator}? They end as DELETED, and their senders are told if they asked for receipts. This cannot be undone."
+        ),
+        path: format!("queues/{}/purge", escaped(operator)),
+        method: "POST",
+        body: json!({}),
+        dangerous: true,
+    })
+}
+
+fn move_form(operators: &[Value]) -> Markup {
+    let choice = |name: &str| html! { select name=(name) { @for operator in operators { option { (text(operator, "name")) } } } };
+    html! {
+        form #move-form .line.scripted autocomplete="off" {
+            label { "What waits for " (choice("from")) }
+            label { " waits for " (choice("to")) " from now on " }
+            button type="submit" { "Move" }
+        }
+    }
 }
 
 fn mood(queue: &Value, now: jiff::Timestamp) -> Mood {
