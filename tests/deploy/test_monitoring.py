@@ -27,6 +27,7 @@ ELSEWHERE = {
     "smsc_cluster_peer_up": {"peer"},
     "smsc_cluster_peers_forgotten_total": set(),
     "smsc_cluster_rpc_errors_total": {"peer", "method", "code"},
+    "smsc_otlp_spans_total": {"result"},
     "smsc_store_adoptions_total": set(),
     "smsc_store_partitions_failed": set(),
     "smsc_store_replicated": set(),
@@ -137,7 +138,7 @@ class Monitoring(unittest.TestCase):
                 if "label_values" not in expression:
                     self.assertLessEqual(promql.groupings(expression), labels)
 
-    def test_metrics_of_peers_and_of_postgresql_are_in_the_nodes_source(self):
+    def test_metrics_of_peers_of_postgresql_and_of_spans_are_in_the_nodes_source(self):
         sources = "".join(file.read_text() for part in ("node", "store") for file in (cast.ROOT / part / "src").rglob("*.rs"))
         for name in ELSEWHERE:
             with self.subTest(name):

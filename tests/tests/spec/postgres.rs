@@ -8,7 +8,7 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_tests::QUIET;
 use smsc_tests::configuration::Configuration;
 use smsc_tests::message::Message;
-use smsc_tests::node::usual;
+use smsc_tests::node::{usual, usual_with};
 use smsc_tests::operator::Operator;
 use smsc_tests::postgres::Postgres;
 use smsc_tests::storm::Storm;
@@ -360,7 +360,7 @@ fn a_long_backlog_is_read_back_and_cleaned_away() {
     let Some(postgres) = Postgres::start() else { return };
     let operator = Operator::start("op-a");
     operator.closes();
-    let configuration = usual(&operator).postgres(&postgres);
+    let configuration = usual_with(&operator, "window = 100").postgres(&postgres);
     let node = configuration.section("store", "partitions = 1\nmemory_max = \"1MiB\"").start();
     let long = |number| Message::to("46701234567").text(&format!("{number:0>150}"));
     node.transmitter("demo").submit_all((0..20_000).map(long), 100, |_, answer| assert!(answer.is_ok()));
