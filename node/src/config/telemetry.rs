@@ -19,7 +19,7 @@ pub struct Telemetry {
     pub accounts_max: u32,
     /// Where spans of messages go, by OTLP over gRPC: `http://collector:4317`.
     pub otlp_endpoint: Option<String>,
-    /// Of how many messages: 0.001 of one in a thousand. Each costs some two microseconds.
+    /// Of how many messages: 0.001 of one in a thousand. More costs CPU here, and room at the collector.
     pub otlp_ratio: Ratio,
 }
 
