@@ -1,23 +1,13 @@
-//! The PROXY header (v1 or v2) that a balancer puts in front of a connection: who the client really is.
+//! Reads a PROXY header from a connection, and nothing behind it.
 //!
-//! Read before TLS, and to its last octet only: what follows belongs to the client. Who may send one is decided by the
-//! listener before the first octet is read.
+//! Before TLS, and to its last octet only: what follows belongs to the client. Who may send one is decided by the listener
+//! before the first octet is read.
 
 use std::io;
 use std::net::SocketAddr;
 
-use proxy_header::{Error, ParseConfig, Protocol, ProxyHeader};
+use smsc_proto::proxy_header::{NoProxyHeader, Progress, read};
 use tokio::io::{AsyncRead, AsyncReadExt};
-
-/// The longest header that we take. v1 has at most 107 octets; v2 has room for TLVs that we do not read.
-const LENGTH_MAX: usize = 4_096;
-/// The shortest v1 header.
-const V1_LENGTH_MIN: usize = b"PROXY UNKNOWN\r\n".len();
-/// The fixed part of a v2 header; its last two octets say how long the rest is.
-const V2_HEAD: usize = 16;
-const V2_FIRST_OCTET: u8 = b'\r';
-
-const CONFIG: ParseConfig = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
 
 /// Why a connection has no usable header.
 #[derive(Debug, thiserror::Error)]
@@ -26,25 +16,23 @@ pub enum NoHeader {
     #[error("closed without a word")]
     Silent,
     /// What came is no PROXY header, or one that we do not take.
-    #[error("what came first is no PROXY header")]
-    Junk,
+    #[error(transparent)]
+    Junk(#[from] NoProxyHeader),
     /// The connection broke, or was closed in the middle of the header.
     #[error("the connection ended in its PROXY header: {0}")]
     Broken(io::Error),
 }
 
-/// Reads the header and nothing behind it. `None`: the balancer speaks for itself (LOCAL, UNKNOWN), such as in a check.
+/// Reads the header and nothing behind it. `None`: the balancer speaks for itself.
 pub async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, NoHeader> {
     let mut received = Vec::with_capacity(128);
     loop {
-        match ProxyHeader::parse(&received, CONFIG) {
-            Ok((header, _)) => return client(&header),
-            Err(Error::BufferTooShort) => {}
-            Err(_) => return Err(NoHeader::Junk),
-        }
-        let missing = missing(&received).ok_or(NoHeader::Junk)?;
-        let read = (&mut *stream).take(missing as u64).read_buf(&mut received).await.map_err(NoHeader::Broken)?;
-        if read == 0 {
+        let missing = match read(&received)? {
+            Progress::Needs(missing) => missing,
+            Progress::Client(client) => return Ok(client),
+        };
+        let count = (&mut *stream).take(missing as u64).read_buf(&mut received).await.map_err(NoHeader::Broken)?;
+        if count == 0 {
             return Err(match received.is_empty() {
                 true => NoHeader::Silent,
                 false => NoHeader::Broken(io::ErrorKind::UnexpectedEof.into()),
@@ -53,110 +41,24 @@ pub async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option
     }
 }
 
-fn client(header: &ProxyHeader<'_>) -> Result<Option<SocketAddr>, NoHeader> {
-    match header.proxied_address() {
-        None => Ok(None),
-        Some(address) if address.protocol == Protocol::Stream => Ok(Some(address.source)),
-        // A header for UDP in front of a TCP connection.
-        Some(_) => Err(NoHeader::Junk),
-    }
-}
-
-/// How many octets can be read for certain without reading over the end of the header; `None` when it is too long.
-fn missing(received: &[u8]) -> Option<usize> {
-    let length = match received {
-        [V2_FIRST_OCTET, ..] => match received.get(V2_HEAD - 2..V2_HEAD) {
-            Some(length) => V2_HEAD + usize::from(u16::from_be_bytes([length[0], length[1]])),
-            None => V2_HEAD,
-        },
-        // It ends with the first CR LF, so it is asked for octet by octet: at most ninety times.
-        _ => V1_LENGTH_MIN.max(received.len() + 1),
-    };
-    (length <= LENGTH_MAX).then(|| length - received.len())
-}
-
 #[cfg(test)]
 mod tests {
-    use proxy_header::ProxiedAddress;
-
     use super::*;
 
-    const BIND: &[u8] = b"the client's first octets";
-
-    fn v1(text: &str) -> Vec<u8> {
-        [text.as_bytes(), BIND].concat()
-    }
-
-    fn v2(header: &ProxyHeader<'_>) -> Vec<u8> {
-        let mut octets = Vec::new();
-        header.encode_v2(&mut octets).expect("a small header");
-        [&octets, BIND].concat()
-    }
-
     /// What is read of these octets, and what is left for the client.
-    fn read(octets: &[u8]) -> (Result<Option<SocketAddr>, NoHeader>, usize) {
+    fn read(octets: &[u8]) -> (Result<Option<SocketAddr>, NoHeader>, &[u8]) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let mut rest = octets;
         let header = runtime.block_on(read_header(&mut rest));
-        (header, rest.len())
-    }
-
-    fn address(text: &str) -> SocketAddr {
-        text.parse().expect("a test writes addresses")
+        (header, rest)
     }
 
     #[test]
-    fn the_client_is_who_the_header_says_and_nothing_behind_it_is_read() {
-        let (ours, client) = (address("10.0.0.1:2775"), address("192.0.2.7:40000"));
-        let (ours6, client6) = (address("[2001:db8::1]:2775"), address("[2001:db8::7]:40000"));
-        for (octets, client) in [
-            (v1("PROXY TCP4 192.0.2.7 10.0.0.1 40000 2775\r\n"), client),
-            (v1("PROXY TCP6 2001:db8::7 2001:db8::1 40000 2775\r\n"), client6),
-            (v2(&ProxyHeader::with_address(ProxiedAddress::stream(client, ours))), client),
-            (v2(&ProxyHeader::with_address(ProxiedAddress::stream(client6, ours6))), client6),
-        ] {
-            let (header, left) = read(&octets);
-            assert_eq!(header.expect("a good header"), Some(client));
-            assert_eq!(left, BIND.len());
-        }
-    }
-
-    #[test]
-    fn a_balancer_may_speak_for_itself() {
-        for octets in
-            [v1("PROXY UNKNOWN\r\n"), v1("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"), v2(&ProxyHeader::with_local())]
-        {
-            let (header, left) = read(&octets);
-            assert_eq!((header.expect("a good header"), left), (None, BIND.len()));
-        }
-    }
-
-    #[test]
-    fn tlvs_are_read_over() {
-        let mut header =
-            ProxyHeader::with_address(ProxiedAddress::stream(address("192.0.2.7:1"), address("10.0.0.1:2")));
-        header.append_tlv(proxy_header::Tlv::UniqueId(b"id of a connection"[..].into()));
-        let (read_as, left) = read(&v2(&header));
-        assert_eq!((read_as.expect("a good header"), left), (Some(address("192.0.2.7:1")), BIND.len()));
-    }
-
-    #[test]
-    fn what_is_no_header_is_junk() {
-        let datagram =
-            ProxyHeader::with_address(ProxiedAddress::datagram(address("192.0.2.7:1"), address("10.0.0.1:2")));
-        let too_long = [b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\xFF\xFF", &[0; 100][..]].concat();
-        let endless = format!("PROXY TCP4 {}", "1".repeat(200));
-        for octets in [
-            &[0, 0, 0, 33, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1][..],
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"PROXY TCP4 192.0.2.7 10.0.0.1 forty 2775\r\n",
-            b"PROXY UDP4 192.0.2.7 10.0.0.1 1 2\r\n",
-            &v2(&datagram),
-            &too_long,
-            endless.as_bytes(),
-        ] {
-            assert!(matches!(read(octets).0, Err(NoHeader::Junk)), "{octets:?}");
-        }
+    fn what_is_behind_the_header_is_left_for_the_client() {
+        let (header, rest) = read(b"PROXY TCP4 192.0.2.7 10.0.0.1 40000 2775\r\nthe client's first octets");
+        assert_eq!(header.expect("a good header"), "192.0.2.7:40000".parse().ok());
+        assert_eq!(rest, b"the client's first octets");
+        assert!(matches!(read(b"GET / HTTP/1.1\r\n\r\n").0, Err(NoHeader::Junk(_))));
     }
 
     #[test]

@@ -14,7 +14,9 @@ pub enum Spans {}
 
 /// They are wanted all the same.
 #[derive(Debug, thiserror::Error)]
-#[error("telemetry.otlp_endpoint: this build is without OpenTelemetry, expected one with the feature otlp, or no such key")]
+#[error(
+    "telemetry.otlp_endpoint: this build is without OpenTelemetry, expected one with the feature otlp, or no such key"
+)]
 pub struct CannotExport;
 
 #[allow(missing_docs)]

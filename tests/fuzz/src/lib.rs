@@ -12,11 +12,10 @@
 //! | [`udh`] | user data headers; parts in any order and from anybody |
 //! | [`receipt`] | receipts as operators write them, and as we do |
 //! | [`time`] | absolute and relative times, and the dates of receipts |
+//! | [`proxy_header`] | what a balancer puts in front of a connection |
 //! | [`session`] | a peer that says anything at any time, in both roles |
 //! | [`journal_events`] | records with a sound checksum and any events in them |
 //! | [`journal_damage`] | a journal that was cut, changed, repeated or mixed up |
-//!
-//! There is no target for a PROXY header: the node does not read any yet.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +24,7 @@ pub mod journal_damage;
 pub mod journal_events;
 mod partition;
 pub mod pdu;
+pub mod proxy_header;
 pub mod receipt;
 pub mod session;
 pub mod text;
@@ -42,13 +42,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "frames", run: frames::run, seeds: frames::seeds },
     Target { name: "pdu", run: pdu::run, seeds: pdu::seeds },
     Target { name: "text", run: text::run, seeds: text::seeds },
     Target { name: "udh", run: udh::run, seeds: udh::seeds },
     Target { name: "receipt", run: receipt::run, seeds: receipt::seeds },
     Target { name: "time", run: time::run, seeds: time::seeds },
+    Target { name: "proxy_header", run: proxy_header::run, seeds: proxy_header::seeds },
     Target { name: "session", run: session::run, seeds: session::seeds },
     Target { name: "journal_events", run: journal_events::run, seeds: journal_events::seeds },
     Target { name: "journal_damage", run: journal_damage::run, seeds: journal_damage::seeds },

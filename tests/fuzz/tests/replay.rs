@@ -54,6 +54,7 @@ replays! {
     the_corpus_of_user_data_headers_holds => "udh";
     the_corpus_of_receipts_holds => "receipt";
     the_corpus_of_times_holds => "time";
+    the_corpus_of_proxy_headers_holds => "proxy_header";
     the_corpus_of_sessions_holds => "session";
     the_corpus_of_journal_events_holds => "journal_events";
     the_corpus_of_damaged_journals_holds => "journal_damage";
