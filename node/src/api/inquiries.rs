@@ -3,6 +3,8 @@
 //! Its mailbox holds at most [`OPEN_MAX`] questions, each with one answer per partition on its way; further ones are told
 //! to come later. It owns nothing: if it stops, questions go unanswered and time out.
 
+mod unfinished;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -11,18 +13,21 @@ use smsc_proto::ids::{MessageId, MessageRef, PartitionId};
 use smsc_proto::timestamp::Timestamp;
 use smsc_store::{
     Cancel, Cancelled, Cancelling, DeliveryDetail, Fingerprint, Hurried, Hurry, Name, Outbox, Search, SearchStep,
-    Searching, StoreHandle, Sweep, Sweeping, Swept,
+    Searching, StoreHandle, Sweep, SweepPlace, Sweeping, Swept,
 };
 use tokio::sync::oneshot;
 
+use self::unfinished::{Places, Unfinished};
 use super::page::{self, PageEnd};
 
 /// Questions at a time.
 pub const OPEN_MAX: usize = 32;
 /// After so long a look through many messages ends with what it has found.
 const LOOK_MAX: Duration = Duration::from_secs(10);
-/// After so long a sweep ends with what it has done: a node that asks for it waits no longer.
+/// After so long a request for a sweep is answered with what was done: a node that asks for it waits no longer.
 const SWEEP_MAX: Duration = Duration::from_millis(600);
+/// And after so many steps, of all partitions together.
+const SWEEP_STEPS_MAX: u32 = 100;
 /// After so long a partition that has not answered will not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -31,6 +36,7 @@ pub struct Inquiries {
     store: StoreHandle,
     next_tag: u32,
     open: HashMap<u32, Open>,
+    unfinished: Unfinished,
 }
 
 struct Open {
@@ -42,13 +48,22 @@ struct Open {
 
 enum Asked {
     Look { what: Searching, limit: usize, after: Option<PageEnd>, found: Looked, done: oneshot::Sender<Looked> },
-    Sweep { sweep: SweepMessages, until: Instant, swept: SweptSoFar, done: oneshot::Sender<SweptSoFar> },
+    Sweep(OpenSweep),
     Hurry { count: u64, reached: bool, done: oneshot::Sender<Result<u64, Unanswered>> },
     Cancel { cancel: CancelMessages, count: u64, reached: bool, done: oneshot::Sender<Result<u64, Unanswered>> },
 }
 
-/// Goes through what waits for somebody on this node, for [`SWEEP_MAX`] at most.
-#[derive(Clone, Copy, Debug, Message)]
+struct OpenSweep {
+    sweep: SweepMessages,
+    until: Instant,
+    steps_left: u32,
+    swept: SweptSoFar,
+    places: Places,
+    done: oneshot::Sender<SweptSoFar>,
+}
+
+/// Goes through what waits for somebody on this node, for [`SWEEP_MAX`] at most; the same asked again goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Message)]
 #[rtype(result = "Result<SweptSoFar, Unanswered>")]
 pub struct SweepMessages {
     /// Where it waits.
@@ -64,7 +79,7 @@ pub struct SweepMessages {
 pub struct SweptSoFar {
     /// To how many it was done.
     pub count: u64,
-    /// Whether there may be more: ask again.
+    /// Whether there may be more: ask the same again.
     pub more: bool,
     /// Partitions that are on their way to another node.
     pub unreached: Vec<PartitionId>,
@@ -127,7 +142,7 @@ pub enum Unanswered {
 impl Inquiries {
     /// Starts it on the current thread.
     pub fn start_for(store: StoreHandle) -> Addr<Self> {
-        Self { store, next_tag: 1, open: HashMap::new() }.start()
+        Self { store, next_tag: 1, open: HashMap::new(), unfinished: Unfinished::default() }.start()
     }
 
     fn open(&mut self, asked: Asked, ctx: &mut Context<Self>) -> Option<u32> {
@@ -149,6 +164,28 @@ impl Inquiries {
         self.end_if_done(tag);
     }
 
+    /// One partition has answered for good.
+    fn answered(&mut self, tag: u32) {
+        if let Some(open) = self.open.get_mut(&tag) {
+            open.left = open.left.saturating_sub(1);
+        }
+        self.end_if_done(tag);
+    }
+
+    /// Has one partition, or all, go on with a sweep; returns how many will answer.
+    fn step(
+        &self,
+        tag: u32,
+        partition: Option<PartitionId>,
+        sweep: SweepMessages,
+        after: Option<SweepPlace>,
+        ctx: &mut Context<Self>,
+    ) -> usize {
+        let SweepMessages { outbox, accepted_until, what } = sweep;
+        let reply = ctx.address().recipient();
+        self.store.sweep(partition, Sweep { tag, outbox, accepted_until, what, after, reply })
+    }
+
     fn end_if_done(&mut self, tag: u32) {
         if self.open.get(&tag).is_none_or(|open| open.left > 0) {
             return;
@@ -164,7 +201,13 @@ impl Inquiries {
                 let next = page::end(&mut deliveries, limit, looked, after, id_of);
                 let _ = done.send(Looked { deliveries, next, unreached });
             }
-            Some(Asked::Sweep { swept, done, .. }) => _ = done.send(swept),
+            Some(Asked::Sweep(OpenSweep { sweep, mut swept, places, done, .. })) => {
+                swept.more = !places.is_empty();
+                if swept.more {
+                    self.unfinished.keep(Instant::now(), sweep, places);
+                }
+                let _ = done.send(swept);
+            }
             Some(Asked::Cancel { count, reached, done, .. } | Asked::Hurry { count, reached, done }) => {
                 _ = done.send(if reached || count > 0 { Ok(count) } else { Err(Unanswered::OutOfReach) });
             }
@@ -221,8 +264,7 @@ impl Handler<SearchStep> for Inquiries {
             }
             (None, _) => {}
         }
-        open.left = open.left.saturating_sub(1);
-        self.end_if_done(step.tag);
+        self.answered(step.tag);
     }
 }
 
@@ -267,12 +309,16 @@ impl Handler<SweepMessages> for Inquiries {
 
     fn handle(&mut self, sweep: SweepMessages, ctx: &mut Context<Self>) -> Self::Result {
         let (done, answer) = oneshot::channel();
-        let until = Instant::now() + SWEEP_MAX;
-        let asked = Asked::Sweep { sweep, until, swept: SweptSoFar::default(), done };
+        let (until, swept, places) = (Instant::now() + SWEEP_MAX, SweptSoFar::default(), Places::new());
+        let asked = Asked::Sweep(OpenSweep { sweep, until, steps_left: SWEEP_STEPS_MAX, swept, places, done });
         let Some(tag) = self.open(asked, ctx) else { return Box::pin(async { Err(Unanswered::Busy) }) };
-        let SweepMessages { outbox, accepted_until, what } = sweep;
-        let reply = ctx.address().recipient();
-        let left = self.store.sweep(None, Sweep { tag, outbox, accepted_until, what, after: None, reply });
+        let left = match self.unfinished.take(&sweep) {
+            None => self.step(tag, None, sweep, None, ctx),
+            Some(places) => places
+                .into_iter()
+                .map(|(partition, place)| self.step(tag, Some(partition), sweep, Some(place), ctx))
+                .sum(),
+        };
         self.expect(tag, left);
         Box::pin(async { answer.await.map_err(|_| Unanswered::TimedOut) })
     }
@@ -283,22 +329,23 @@ impl Handler<Swept> for Inquiries {
 
     fn handle(&mut self, step: Swept, ctx: &mut Context<Self>) {
         let Some(open) = self.open.get_mut(&step.tag) else { return };
-        let Asked::Sweep { sweep, until, swept, .. } = &mut open.asked else { return };
-        swept.count += u64::from(step.count);
+        let Asked::Sweep(asked) = &mut open.asked else { return };
+        asked.swept.count += u64::from(step.count);
         if !step.reached {
-            swept.unreached.push(step.partition);
+            asked.swept.unreached.push(step.partition);
         }
-        if step.next.is_some() && Instant::now() < *until {
-            let SweepMessages { outbox, accepted_until, what } = *sweep;
-            let (tag, after, reply) = (step.tag, step.next, ctx.address().recipient());
-            let sweep = Sweep { tag, outbox, accepted_until, what, after, reply };
-            if self.store.sweep(Some(step.partition), sweep) > 0 {
-                return;
+        if let Some(place) = step.next {
+            if asked.steps_left > 0 && Instant::now() < asked.until {
+                asked.steps_left -= 1;
+                let sweep = asked.sweep;
+                if self.step(step.tag, Some(step.partition), sweep, Some(place), ctx) > 0 {
+                    return;
+                }
+            } else {
+                asked.places.insert(step.partition, place);
             }
         }
-        swept.more |= step.next.is_some();
-        open.left = open.left.saturating_sub(1);
-        self.end_if_done(step.tag);
+        self.answered(step.tag);
     }
 }
 
@@ -323,7 +370,6 @@ impl Handler<Hurried> for Inquiries {
         let Asked::Hurry { count, reached, .. } = &mut open.asked else { return };
         *count += u64::from(hurried.count);
         *reached &= hurried.reached;
-        open.left = open.left.saturating_sub(1);
-        self.end_if_done(hurried.tag);
+        self.answered(hurried.tag);
     }
 }

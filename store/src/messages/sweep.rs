@@ -28,7 +28,7 @@ pub struct Sweep {
 }
 
 /// What is done to what waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sweeping {
     /// Nothing: what could be ended is counted.
     CountEnds,

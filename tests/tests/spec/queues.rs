@@ -5,6 +5,7 @@ use smsc_proto::smpp::command_status::CommandStatus;
 use smsc_tests::cluster::Cluster;
 use smsc_tests::command::{Finished, smsc};
 use smsc_tests::configuration::Configuration;
+use smsc_tests::esme::PASSWORD;
 use smsc_tests::message::Message;
 use smsc_tests::node::{Node, usual_with};
 use smsc_tests::operator::{Answer, Operator};
@@ -43,6 +44,20 @@ fn what_waits_for_an_operator_is_ended_on_all_nodes_and_its_senders_are_told() {
     let purged = audit.as_array().unwrap().iter().filter(|entry| entry["after"] == json!({ "ended": 1 }));
     assert!(purged.clone().all(|entry| entry["action"] == "queue.purge" && entry["what"] == "op-a"), "{audit}");
     assert_eq!(purged.count(), 2, "{audit}");
+}
+
+#[test]
+fn more_than_one_request_may_take_is_gone_through_to_its_end() {
+    let node = waiting(&Operator::start("op-b")).start();
+    let smpp = node.address().to_string();
+    let load = ["load", "--smsc", &smpp, "--password", PASSWORD, "--count", "120000", "--receipts", "off"];
+    assert_eq!(smsc(load).code, Some(0));
+    let first = node.api().ask("POST", "queues/op-a/purge", Some(json!({ "older_than": "1h" }))).expect_ok();
+    assert_eq!((&first["count"], &first["more"]), (&json!(0), &json!(true)), "{first}");
+    let young = ctl(&node, &["queues", "purge", "op-a", "--older-than", "1h", "--yes"]).stdout;
+    assert!(young.contains("ended: 0 messages"), "{young}");
+    let done = ctl(&node, &["queues", "purge", "op-a", "--yes"]).stdout;
+    assert!(done.contains("ended: 120,000 messages"), "{done}");
 }
 
 #[test]
