@@ -8,7 +8,7 @@ use super::delivery::{Body, Delivery, OperatorId};
 use super::outcome::become_receipt;
 use super::{Partition, START_GRACE_MAX};
 use crate::error::StoreError;
-use crate::event::{BodyOctets, Entry, Event, EventReader, OperatorIds, Progress, Summary};
+use crate::event::{BodyOctets, Entry, Event, EventReader, OperatorIds, Owed, Progress, Summary};
 use crate::journal::RecordNumber;
 use crate::lifecycle::{NO_ERROR, Stage};
 use crate::messages::{Origin, Outbox, ReceiptRequest};
@@ -16,6 +16,7 @@ use crate::name::Name;
 use crate::record::{OVERHEAD, RecordView};
 
 const OWES_EARLY: &str = "what is not final owes no call detail record";
+const NOT_FINAL: &str = "a final state is not final";
 const NO_RECEIPTS: &str = "a receipt would be due to an operator";
 
 /// What is known only while the journal is read.
@@ -194,7 +195,7 @@ impl Partition {
             Event::Final { slot, state, error, done, due, attempts, receipt_expires, parked } => {
                 self.parked_ends(parked);
                 if !state.is_final() {
-                    return Err("a final state is not final");
+                    return Err(NOT_FINAL);
                 }
                 if self.slab.get(slot).is_some_and(|delivery| matches!(self.origin_of(delivery), Origin::Operator(_))) {
                     return Err(NO_RECEIPTS);
@@ -211,7 +212,7 @@ impl Partition {
             Event::FinalOwed { slot, state, error, done, at, attempts, receipt_expires, parked } => {
                 self.parked_ends(parked);
                 if !state.is_final() {
-                    return Err("a final state is not final");
+                    return Err(NOT_FINAL);
                 }
                 let is_mo =
                     self.slab.get(slot).is_some_and(|delivery| matches!(self.origin_of(delivery), Origin::Operator(_)));
@@ -237,11 +238,15 @@ impl Partition {
             Event::Retained { slot, summary, parked } => {
                 self.parked_ends(parked);
                 if !summary.state.is_final() {
-                    return Err("a final state is not final");
+                    return Err(NOT_FINAL);
                 }
                 self.apply_retained(slot, summary, record);
             }
             Event::Parked { number, receipt } => {
+                // It would end its message when that is known.
+                if !receipt.state.is_final() {
+                    return Err(NOT_FINAL);
+                }
                 self.parked_ends(Some(number));
                 self.ledger.add(record, octets);
                 self.parked.insert(number, receipt, record, octets);
@@ -268,7 +273,8 @@ impl Partition {
                 if progress.state.is_final() && progress.enroute {
                     return Err("what is final waits for no receipt");
                 }
-                if !progress.state.is_final() && entry.marks.owes_any() {
+                let owes = entry.marks.owes_any() || progress.owed != Owed::default();
+                if !progress.state.is_final() && owes {
                     return Err(OWES_EARLY);
                 }
                 let body = self.replayed_body(slot, body)?;
