@@ -62,11 +62,6 @@ impl Answer {
     pub fn of(status: CommandStatus) -> Self {
         Self::Status(status.name(), status.0)
     }
-
-    /// Whether the peer has taken it.
-    pub const fn is_ok(self) -> bool {
-        matches!(self, Self::Status(_, 0))
-    }
 }
 
 impl fmt::Display for Answer {

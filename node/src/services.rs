@@ -121,11 +121,12 @@ impl Services {
     }
 
     /// An attempt to hand over a message has ended; if it came to nothing, whoever asks for the message is told why.
-    pub fn attempted(&self, towards: Outbox, attempt: &Attempt, answer: Answer, at: Timestamp) {
+    /// `taken`: what the answer means, which of some operators an error can.
+    pub fn attempted(&self, towards: Outbox, attempt: &Attempt, answer: Answer, taken: bool, at: Timestamp) {
         if let Some(spans) = &self.spans {
-            spans.attempted(towards, attempt, answer);
+            spans.attempted(towards, attempt, answer, taken);
         }
-        if !answer.is_ok() {
+        if !taken {
             let Attempt { message_id, number, .. } = *attempt;
             let (Outbox::Operator(towards) | Outbox::Account(towards)) = towards;
             self.failures.add(FailedAttempt { message_id, at, towards, number, answer });

@@ -114,9 +114,7 @@ pub(super) async fn cancel(
     let cancel = CancelMessages { account, like: status.fingerprint, what };
     let count = node.inquiries.send(cancel).await.map_err(|_| stopping())?.map_err(unanswered)?;
     if count == 0 {
-        let states: Vec<String> = deliveries.iter().map(|one| story(node, one)).collect();
-        let reason = format!("what is final, or may be with an operator, is not taken back: {}", states.join("; "));
-        return Err(ApiError::conflict(reason));
+        return Err(refused(node, "what is final, or may be with an operator, is not taken back", &deliveries));
     }
     let before: Vec<Value> = deliveries.iter().map(|one| state_of(one).into()).collect();
     audit::record(&caller, "message.cancel", &format!("message {id}"), &before.into(), &"DELETED".into());
@@ -135,13 +133,17 @@ pub(super) async fn retry(
     let message = HurryMessage(MessageRef::Id(status.message_id));
     let count = node.inquiries.send(message).await.map_err(|_| stopping())?.map_err(unanswered)?;
     if count == 0 {
-        let states: Vec<String> = deliveries.iter().map(|one| story(node, one)).collect();
-        let reason = format!("it does not wait for a next attempt: {}", states.join("; "));
-        return Err(ApiError::conflict(reason));
+        return Err(refused(node, "it does not wait for a next attempt", &deliveries));
     }
     let due: Vec<Value> = deliveries.iter().map(|one| time(one.due)).collect();
     audit::record(&caller, "message.retry", &format!("message {id}"), &json!({ "due": due }), &"due now".into());
     Ok(json_body(&json!({ "id": status.message_id.to_string(), "retried": count })))
+}
+
+/// Nothing could be done to any of them: why, and how each is.
+fn refused(node: &Node, why: &str, deliveries: &[DeliveryDetail]) -> ApiError {
+    let states: Vec<String> = deliveries.iter().map(|one| story(node, one)).collect();
+    ApiError::conflict(format!("{why}: {}", states.join("; ")))
 }
 
 async fn look(node: &Node, what: Searching, limit: usize) -> Result<Looked, ApiError> {

@@ -8,6 +8,7 @@
 //! | `tables`, `nodes`, `traces` | the answer for people |
 //! | `top` | the node at work, once a second |
 
+mod configuration;
 mod http;
 mod nodes;
 mod request;

@@ -175,7 +175,7 @@ impl EsmeSession {
             Event::Response { mark, status, pdu: _ } => self.respond_to(mark, status, false),
             Event::LateResponse { mark, status, pdu: _ } => self.respond_to(mark, status, true),
             Event::Unanswered { mark } => {
-                self.attempted(mark, Answer::None);
+                self.attempted(mark, Answer::None, false);
                 let retry_at = self.services.offer_again.next(mark.number, self.utc);
                 self.settle(mark, Outcome::Unanswered { retry_at });
             }
@@ -277,16 +277,17 @@ impl EsmeSession {
         if let (Outcome::Delivered, Content::Receipt { .. }, Some(bound)) = (&outcome, attempt.content, &self.bound) {
             bound.metrics.receipt_delivered();
         }
-        if matches!(outcome, Outcome::Delivered) {
+        let taken = matches!(outcome, Outcome::Delivered);
+        if taken {
             self.activity.delivered();
         }
-        self.attempted(attempt, Answer::of(status));
+        self.attempted(attempt, Answer::of(status), taken);
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
-    fn attempted(&self, attempt: Attempt, answer: Answer) {
+    fn attempted(&self, attempt: Attempt, answer: Answer, taken: bool) {
         if let Some(bound) = &self.bound {
-            self.services.attempted(Outbox::Account(bound.account.name), &attempt, answer, self.utc);
+            self.services.attempted(Outbox::Account(bound.account.name), &attempt, answer, taken, self.utc);
         }
     }
 
@@ -348,7 +349,7 @@ impl EsmeSession {
     fn closed(&mut self, reason: CloseReason) {
         let retry_at = self.utc;
         for attempt in self.wire.session.take_outstanding() {
-            self.attempted(attempt, Answer::LinkLost);
+            self.attempted(attempt, Answer::LinkLost, false);
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         // The place is free from now on: whoever has our unbind_resp may bind again at once.

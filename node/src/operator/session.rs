@@ -148,8 +148,7 @@ impl OperatorSession {
             Event::LateResponse { mark, status, pdu } => self.respond_to(mark, status, pdu.as_ref(), true),
             Event::Unanswered { mark } => {
                 self.metrics.attempts("timeout", 1);
-                self.status.tally().failed("no answer");
-                self.attempted(mark, Answer::None);
+                self.attempted(mark, Answer::None, false);
                 let retry_at = self.profile.retry.next(mark.number, self.utc);
                 self.free_place_behind(mark);
                 self.settle(mark, Outcome::Unanswered { retry_at });
@@ -260,17 +259,22 @@ impl OperatorSession {
             self.throttle.slow_down(Instant::now());
         }
         self.metrics.attempts(submit::result_label(&outcome), 1);
-        match outcome {
-            Outcome::Sent { .. } | Outcome::Delivered => self.well += 1,
-            _ => self.status.tally().failed(status.name()),
-        }
-        self.attempted(attempt, Answer::of(status));
+        let taken = matches!(outcome, Outcome::Sent { .. } | Outcome::Delivered);
+        self.well += u64::from(taken);
+        self.attempted(attempt, Answer::of(status), taken);
         let late = late || self.puller.is_of_the_past(attempt.lease);
         self.outcomes.push(attempt.lease.partition, Settlement { lease: attempt.lease, outcome, late });
     }
 
-    fn attempted(&self, attempt: Attempt, answer: Answer) {
-        self.services.attempted(Outbox::Operator(self.profile.name), &attempt, answer, self.utc);
+    fn attempted(&self, attempt: Attempt, answer: Answer, taken: bool) {
+        if !taken {
+            self.status.tally().failed(match answer {
+                Answer::Status(name, _) => name,
+                Answer::None => "no answer",
+                Answer::LinkLost => "link lost",
+            });
+        }
+        self.services.attempted(Outbox::Operator(self.profile.name), &attempt, answer, taken, self.utc);
     }
 
     fn settle(&mut self, attempt: Attempt, outcome: Outcome) {
@@ -292,8 +296,7 @@ impl OperatorSession {
         let was_bound = self.bound_at.is_some();
         for attempt in lost {
             let retry_at = self.profile.retry.next(attempt.number, self.utc);
-            self.status.tally().failed("link lost");
-            self.attempted(attempt, Answer::LinkLost);
+            self.attempted(attempt, Answer::LinkLost, false);
             self.settle(attempt, Outcome::LinkLost { retry_at });
         }
         if was_bound {

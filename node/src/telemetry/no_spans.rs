@@ -29,7 +29,7 @@ impl Spans {
         match *self {}
     }
 
-    pub fn attempted(&self, _: Outbox, _: &Attempt, _: Answer) {
+    pub fn attempted(&self, _: Outbox, _: &Attempt, _: Answer, _: bool) {
         match *self {}
     }
 

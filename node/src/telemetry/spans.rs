@@ -56,6 +56,8 @@ struct Span {
     /// Who it came from, or goes to.
     peer: Outbox,
     answer: Answer,
+    /// What the answer means: it went well.
+    taken: bool,
     started: SystemTime,
     ended: SystemTime,
 }
@@ -80,25 +82,26 @@ impl Spans {
     /// Messages of that peer, which came at `since`, are durable and answered.
     pub fn accepted(&self, from: Outbox, since: Instant, ids: impl Iterator<Item = MessageId>) {
         for message_id in ids.filter(|id| self.sample.contains(*id)) {
-            self.add(message_id, Step::Message, from, Answer::OK, since);
+            self.add(message_id, Step::Message, from, (Answer::OK, true), since);
         }
     }
 
     /// An attempt to hand a message to that peer has ended.
-    pub fn attempted(&self, to: Outbox, attempt: &Attempt, answer: Answer) {
+    pub fn attempted(&self, to: Outbox, attempt: &Attempt, answer: Answer, taken: bool) {
         if self.sample.contains(attempt.message_id) {
             let step = match to {
                 Outbox::Operator(_) => Step::Attempt(attempt.number),
                 Outbox::Account(_) => Step::Deliver(attempt.number),
             };
-            self.add(attempt.message_id, step, to, answer, attempt.sent);
+            self.add(attempt.message_id, step, to, (answer, taken), attempt.sent);
         }
     }
 
-    fn add(&self, message_id: MessageId, step: Step, peer: Outbox, answer: Answer, since: Instant) {
+    fn add(&self, message_id: MessageId, step: Step, peer: Outbox, (answer, taken): (Answer, bool), since: Instant) {
         let ended = SystemTime::now();
         let started = ended.checked_sub(since.elapsed()).unwrap_or(ended);
-        if self.queue.try_send(Item::Span(Span { message_id, step, peer, answer, started, ended })).is_err() {
+        let span = Span { message_id, step, peer, answer, taken, started, ended };
+        if self.queue.try_send(Item::Span(span)).is_err() {
             self.dropped.increment(1);
         }
     }

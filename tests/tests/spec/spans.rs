@@ -62,6 +62,18 @@ fn each_attempt_is_a_span_with_what_the_operator_said() {
 }
 
 #[test]
+fn an_error_that_means_taken_is_no_failure() {
+    let (collector, operator) = (Collector::start(), Operator::start("op-a"));
+    operator.answers_next([Answer::Refuse(CommandStatus::ESME_RSYSERR)]);
+    let node = to(collector.address(), usual_with(&operator, "status = { \"0x08\" = \"accepted\" }")).start();
+    let id = node.transmitter("demo").submit_ok(&message());
+    let attempt = &collector.expect_spans(&id, 2)[1];
+    assert_eq!((attempt.attribute("smpp.command_status"), attempt.error.as_str()), ("ESME_RSYSERR", ""));
+    let life = node.api().get(&format!("messages/{id}"))["deliveries"][0]["life"].to_string();
+    assert!(!life.contains("ESME_RSYSERR"), "it is no failed attempt: {life}");
+}
+
+#[test]
 fn steps_on_different_nodes_come_to_one_trace() {
     let (collector, operator) = (Collector::start(), operator());
     let cluster = smsc_tests::cluster::Cluster::start(2, &to(collector.address(), usual(&operator)));

@@ -172,7 +172,7 @@ fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
         dropped_attributes_count: 0,
         events: SpanEvents::default(),
         links: SpanLinks::default(),
-        status: if span.answer.is_ok() { Status::Unset } else { Status::error(span.answer.to_string()) },
+        status: if span.taken { Status::Unset } else { Status::error(span.answer.to_string()) },
         instrumentation_scope: scope.clone(),
     }
 }
